@@ -1,0 +1,44 @@
+"""One call (调用): what is asked, by whom, under which grant, for which purpose."""
+
+from typing import Any
+
+import msgspec
+
+from guantong.bundle.types import Mode
+
+KIND = "guantong/call@v1"
+
+
+class Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asks: the application, its organisation and the node that vouches for both."""
+
+    node: str
+    organisation: str
+    application: str
+
+
+class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One question. It travels unchanged from the consumer's node, which signs it, to the provider's.
+
+    ``keys`` find the row; ``fields`` are wanted (query) or ``claims`` are to be compared (verify).
+    ``nonce`` keeps the request's digest, which stands in public receipts, from being guessed.
+    """
+
+    call: str
+    trace: str
+    at: str
+    nonce: str
+    consumer: Consumer
+    resource: str
+    grant: str
+    purpose: str
+    case: str
+    mode: Mode
+    keys: dict[str, str]
+    fields: list[str]
+    claims: dict[str, str]
+
+    def as_body(self) -> dict[str, Any]:
+        """Plain values, ready for canonical JSON."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
