@@ -1,0 +1,105 @@
+"""The log's memory: which record became which leaf, how far each writer is integrated, what was signed.
+
+This is the log's truth; tiles follow from it. A leaf's row and its writer's cursor commit together, and
+(writer, offset) is unique, so that no record can become two leaves however often the process dies.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS writer (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    next_offset INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS leaf (
+    position INTEGER PRIMARY KEY,
+    writer INTEGER NOT NULL REFERENCES writer (id),
+    offset INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    UNIQUE (writer, offset)
+);
+CREATE INDEX IF NOT EXISTS leaf_digest ON leaf (digest);
+CREATE TABLE IF NOT EXISTS note (kind TEXT PRIMARY KEY, content BLOB NOT NULL);
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection whose commits survive a power cut."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+class Index:
+    """The database. One thread integrates; others may look up at the same time."""
+
+    def __init__(self, path: Path) -> None:
+        self._writing = open_database(path)
+        self._writing.executescript(_SCHEMA)
+        self._reading = open_database(path)
+        self._reading_lock = threading.Lock()
+        self.size: int = self._writing.execute("SELECT coalesce(max(position) + 1, 0) FROM leaf").fetchone()[
+            0
+        ]
+
+    def cursor(self, writer: str) -> int:
+        """The offset of the writer's first record that is not in the log."""
+        row = self._writing.execute("SELECT next_offset FROM writer WHERE name = ?", (writer,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def add(self, writer: str, records: Sequence[tuple[int, bytes]], next_offset: int) -> None:
+        """Make ``records`` (offset, digest) the next leaves, and the writer done up to ``next_offset``."""
+        execute = self._writing.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(
+                "INSERT INTO writer (name, next_offset) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET next_offset = excluded.next_offset",
+                (writer, next_offset),
+            )
+            (number,) = execute("SELECT id FROM writer WHERE name = ?", (writer,)).fetchone()
+            rows = [
+                (position, number, offset, digest)
+                for position, (offset, digest) in enumerate(records, start=self.size)
+            ]
+            self._writing.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?)", rows)
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        self.size += len(records)
+
+    def digests(self, start: int) -> Iterator[list[bytes]]:
+        """The records' digests from leaf ``start`` on, some thousands at a time."""
+        rows = self._writing.execute(
+            "SELECT digest FROM leaf WHERE position >= ? ORDER BY position", (start,)
+        )
+        while batch := rows.fetchmany(8192):
+            yield [digest for (digest,) in batch]
+
+    def position(self, digest: bytes) -> int | None:
+        """The first leaf of the record with this digest."""
+        with self._reading_lock:
+            row = self._reading.execute(
+                "SELECT min(position) FROM leaf WHERE digest = ?", (digest,)
+            ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def keep_note(self, kind: str, content: bytes) -> None:
+        """Remember a signed note under ``kind``, replacing the one before."""
+        self._writing.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (kind, content))
+
+    def note(self, kind: str) -> bytes | None:
+        """The note remembered under ``kind``."""
+        row = self._writing.execute("SELECT content FROM note WHERE kind = ?", (kind,)).fetchone()
+        return row[0] if row else None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reading.close()
+        self._writing.close()

@@ -1,0 +1,271 @@
+"""The log: it turns spooled records into leaves, signs what the tree has become, and proves what is in it.
+
+The order of writes is what makes a crash harmless: leaves and cursors commit to the index; tiles follow and
+are synced; the checkpoint is signed last. Starting up is the same path: tiles are written again from the
+last signed size on, and the tree must still have the root that was signed. One integrator at a time, by a
+file lock.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+from guantong.evidence import merkle, notes, spool
+from guantong.evidence.checkpoints import Checkpoint, cosigners, read_checkpoint
+from guantong.evidence.configuration import policy_file
+from guantong.evidence.index import Index
+from guantong.evidence.merkle import Hash
+from guantong.evidence.notes import Note, NoteSignature
+from guantong.evidence.policy import Policy
+from guantong.evidence.proofs import Proof
+from guantong.evidence.tiles import TilePath, Tiles, TreeDamaged
+from guantong.kit.errors import GuantongError
+from guantong.kit.suites import SigningKey
+
+BATCH = 8192
+_REMEMBERED_VERDICTS = 64
+
+Step = Callable[[str], None]
+
+
+class LogBusy(GuantongError):
+    """Another process runs this log."""
+
+    code = "log_busy"
+    status = 409
+    zh = "该日志已有进程在运行。"
+    en = "Another process is running this log already."
+
+
+class NotInLogYet(GuantongError):
+    """The record is not a leaf of the signed tree, or not yet."""
+
+    code = "not_in_log_yet"
+    status = 404
+    zh = "该凭证尚未进入日志。"
+    en = "The record is not in the log yet."
+
+
+class NotYetWitnessed(GuantongError):
+    """The record is in the log, but the witnesses have not cosigned a tree that holds it."""
+
+    code = "not_yet_witnessed"
+    status = 404
+    zh = "该凭证已进入日志，尚待见证方会签。"
+    en = "The record is in the log and waits for the witnesses' cosignatures."
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint with the note that signs it and whatever cosignatures it has."""
+
+    checkpoint: Checkpoint
+    note: Note
+
+
+class Log:
+    """One log: ``folder`` holds its index and tree, ``spool_folder`` its writers' records.
+
+    The log's origin is the name of its ``key``. ``step`` is called between any two writes with the name of
+    what was just done; the tests kill the process there.
+    """
+
+    def __init__(
+        self, folder: Path, spool_folder: Path, key: SigningKey, *, step: Step = lambda _: None
+    ) -> None:
+        """Open the log and finish what a crash left undone; :class:`LogBusy`, :class:`TreeDamaged`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lease = _leased(folder / "lease")
+        self._spool_folder = spool_folder
+        self._key = key
+        self._step = step
+        self._policy = policy_file(folder / "policy")
+        self._index = Index(folder / "log.sqlite")
+        self._tiles = Tiles(folder / "tree")
+        self._tiled = 0
+        self._verdicts: tuple[Policy, dict[Note, bool]] = (self.policy, {})
+        self.troubles: dict[str, GuantongError] = {}
+        """Writers whose records cannot be read, and why."""
+        self._latest = self._kept("signed")
+        self._witnessed = self._kept("witnessed")
+        self._recover()
+
+    @property
+    def origin(self) -> str:
+        """The log's name in its checkpoints."""
+        return self._key.name
+
+    @property
+    def policy(self) -> Policy:
+        """The witnesses and the quorum in force now."""
+        return self._policy.current()
+
+    @property
+    def policy_trouble(self) -> GuantongError | None:
+        """Why the last change of the policy file was not taken, if so."""
+        return self._policy.trouble
+
+    @property
+    def latest(self) -> Signed | None:
+        """The newest signed tree, with the cosignatures it has so far."""
+        return self._latest
+
+    @property
+    def witnessed(self) -> Signed | None:
+        """The newest signed tree that meets the policy in force."""
+        candidates = (self._latest, self._witnessed)
+        return next((signed for signed in candidates if signed and self._is_witnessed(signed.note)), None)
+
+    # ── writing: one thread only ──
+
+    def integrate(self, most: int = BATCH) -> int:
+        """Make leaves of up to ``most`` waiting records and say how many; :meth:`sign` makes them count."""
+        added = 0
+        for writer in spool.writers(self._spool_folder):
+            if added < most:
+                added += self._integrate_writer(writer, most - added)
+        self._fill_tiles()
+        return added
+
+    def sign(self) -> Signed | None:
+        """Sign the tree as it is now, if it is not signed already; the newest signed tree."""
+        size = self._index.size
+        if self._latest is None or self._latest.checkpoint.size != size:
+            self._fill_tiles()
+            self._tiles.sync()
+            self._step("tiles synced")
+            checkpoint = Checkpoint(self.origin, size, merkle.root(size, self._tiles.node))
+            self._keep(Signed(checkpoint, notes.sign(checkpoint.text(), self._key)))
+        return self._latest
+
+    def cosign(self, signed: Signed, cosignatures: list[NoteSignature]) -> None:
+        """Add witnesses' signatures to a tree that this log signed; the caller has verified them."""
+        known = {signature.ref for signature in cosignatures}
+        kept = [old for old in self._cosignatures_of(signed) if old.ref not in known]
+        note = Note(signed.note.text, (signed.note.signatures[0], *kept, *cosignatures))
+        self._keep(Signed(signed.checkpoint, note))
+
+    # ── reading: any thread ──
+
+    def proof(self, digest: bytes) -> Proof:
+        """The proof that the record with this SHA-256 ``digest`` is in the witnessed tree.
+
+        :class:`NotInLogYet` and :class:`NotYetWitnessed` say what it waits for.
+        """
+        position, latest, witnessed = self._index.position(digest), self._latest, self.witnessed
+        if position is None or latest is None or position >= latest.checkpoint.size:
+            raise NotInLogYet
+        if witnessed is None or position >= witnessed.checkpoint.size:
+            raise NotYetWitnessed
+        path = merkle.inclusion_path(position, witnessed.checkpoint.size, self._tiles.node)
+        return Proof(position, tuple(path), witnessed.note.to_bytes())
+
+    def consistency(self, old: int, new: int) -> list[Hash]:
+        """The proof that the tree of ``new`` leaves begins with that of ``old``."""
+        return merkle.consistency_path(old, new, self._tiles.node)
+
+    def tile(self, path: TilePath) -> bytes | None:
+        """The bytes of a tile of the signed tree, None if there is no such tile."""
+        signed = self._latest.checkpoint.size if self._latest else 0
+        height = 8 * path.level if isinstance(path.level, int) else 0
+        if path.number * 256 + path.width > signed >> height:
+            return None
+        return self._tiles.read(path)
+
+    def close(self) -> None:
+        """Let go of the files and the lease."""
+        self._tiles.close()
+        self._index.close()
+        os.close(self._lease)
+
+    def _integrate_writer(self, writer: str, most: int) -> int:
+        offset = self._index.cursor(writer)
+        if spool.end(self._spool_folder, writer) == offset:
+            return 0
+        try:
+            found = list(islice(spool.read(self._spool_folder, writer, offset), most))
+            self.troubles.pop(writer, None)
+        except spool.SpoolDamaged as fault:
+            self.troubles[writer] = fault  # one writer's damage must not stop the others
+            return 0
+        if found:
+            rows = [(one.offset, sha256(one.record).digest()) for one in found]
+            self._step("records read")
+            self._index.add(writer, rows, found[-1].next_offset)
+            self._step("leaves committed")
+        return len(found)
+
+    def _keep(self, signed: Signed) -> None:
+        content = signed.note.to_bytes()
+        is_newest = self._latest is None or signed.checkpoint.size >= self._latest.checkpoint.size
+        if is_newest:
+            self._index.keep_note("signed", content)
+            self._step("checkpoint kept")
+            self._latest = signed
+        before = self._witnessed.checkpoint.size if self._witnessed else 0
+        if signed.checkpoint.size >= before and self._is_witnessed(signed.note):
+            self._index.keep_note("witnessed", content)
+            self._step("witnessed checkpoint kept")
+            self._witnessed = signed
+
+    def _kept(self, kind: str) -> Signed | None:
+        content = self._index.note(kind)
+        if content is None:
+            return None
+        note = notes.read(content)
+        return Signed(read_checkpoint(note.text), note)
+
+    def _recover(self) -> None:
+        signed = self._latest.checkpoint if self._latest else Checkpoint(self.origin, 0, merkle.EMPTY_ROOT)
+        if signed.origin != self.origin or signed.size > self._index.size:
+            raise TreeDamaged(why="the index is shorter than what was signed, or belongs to another log")
+        self._tiled = signed.size
+        self._fill_tiles()
+        if not self._has_root(signed):
+            self._tiled = 0  # the tree's files were lost or harmed: the index still knows every leaf
+            self._fill_tiles()
+            if not self._has_root(signed):
+                raise TreeDamaged(why=f"another root at size {signed.size}")
+
+    def _fill_tiles(self) -> None:
+        if self._tiled == self._index.size:
+            return
+        for digests in self._index.digests(self._tiled):
+            self._tiles.write(self._tiled, digests)
+            self._tiled += len(digests)
+        self._step("tiles written")
+
+    def _has_root(self, checkpoint: Checkpoint) -> bool:
+        try:
+            return merkle.root(checkpoint.size, self._tiles.node) == checkpoint.root
+        except TreeDamaged:
+            return False
+
+    def _is_witnessed(self, note: Note) -> bool:
+        policy = self.policy
+        if policy is not self._verdicts[0] or len(self._verdicts[1]) > _REMEMBERED_VERDICTS:
+            self._verdicts = (policy, {})
+        verdicts = self._verdicts[1]
+        if note not in verdicts:
+            witnesses = (party.key for party in policy.witnesses.values())
+            verdicts[note] = policy.is_met_by(cosigners(note, witnesses))
+        return verdicts[note]
+
+    def _cosignatures_of(self, signed: Signed) -> tuple[NoteSignature, ...]:
+        latest = self._latest
+        same = latest is not None and latest.note.text == signed.note.text
+        return (latest.note if latest and same else signed.note).signatures[1:]
+
+
+def _leased(path: Path) -> int:
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise LogBusy from None
+    return file

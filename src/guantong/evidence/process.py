@@ -1,0 +1,78 @@
+"""The log's process: integrator, witness and HTTP server together, stopped by SIGTERM or SIGINT."""
+
+import asyncio
+from pathlib import Path
+
+import uvicorn
+
+from guantong.courier.client import Courier, Reply
+from guantong.evidence.configuration import known_logs_file
+from guantong.evidence.log import Log
+from guantong.evidence.running import Running
+from guantong.evidence.server import LogServer
+from guantong.evidence.witness import Witness
+from guantong.kit.settings import Settings
+from guantong.kit.suites import SigningKey
+
+LOG_KEY = "log.key"
+WITNESS_KEY = "witness.key"
+
+
+def run_log(settings: Settings) -> None:
+    """Run the node's log until the process is told to stop.
+
+    Keys are ``keys/log.key`` and, if the node witnesses for others, ``keys/witness.key``; the log's folder
+    holds ``policy`` (a C2SP tlog-policy) and ``known-logs`` (verifier keys, one a line), both read again
+    when changed.
+    """
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    log = Log(settings.log_folder, settings.spool_folder, read_key(settings.key_folder / LOG_KEY))
+    witness = _witness(settings)
+    try:
+        async with Courier([]) as courier, Running(log, _sender(log, courier)) as running:
+            config = uvicorn.Config(
+                LogServer(running, witness),
+                host=settings.host,
+                port=settings.log_port,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+            )
+            await uvicorn.Server(config).serve()
+    finally:
+        log.close()
+        if witness:
+            witness.close()
+
+
+def read_key(path: Path) -> SigningKey:
+    """The private key in ``path``."""
+    return SigningKey.from_text(path.read_text("utf-8").strip())
+
+
+def _witness(settings: Settings) -> Witness | None:
+    path = settings.key_folder / WITNESS_KEY
+    if not path.exists():
+        return None
+    known = known_logs_file(settings.log_folder / "known-logs")
+    return Witness(settings.log_folder / "witness.sqlite", read_key(path), known.current)
+
+
+class _sender:  # noqa: N801 - a function with a memory
+    """``send`` for cosigning: through the courier, to the witnesses of the policy and nobody else."""
+
+    def __init__(self, log: Log, courier: Courier) -> None:
+        self._log = log
+        self._courier = courier
+        self._allowed: frozenset[str] = frozenset()
+
+    async def __call__(self, method: str, url: str, body: bytes) -> Reply:
+        wanted = frozenset(party.url for party in self._log.policy.witnesses.values() if party.url)
+        if wanted != self._allowed:
+            self._courier.allow(wanted)
+            self._allowed = wanted
+        return await self._courier.send(method, url, headers={"content-type": "text/plain"}, body=body)

@@ -1,0 +1,325 @@
+"""Where records rest from the moment they are acknowledged: an append-only file, safe against ``kill -9``.
+
+A writer is one process with a folder of segments, each named after the offset of its first byte. A record
+is framed by its length and a CRC-32. Many appends share one ``fdatasync``: the next batch forms while the
+last is written, so nobody ever sleeps to fill one. At reopening, a torn tail is cut off and kept beside
+(``.torn``).
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from guantong.kit.errors import GuantongError
+
+LARGEST_RECORD = 1 << 20
+SEGMENT_BYTES = 64 << 20
+
+_FRAME = struct.Struct(">II")
+_READ_AHEAD = 1 << 20
+_WRITER = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}\Z")
+
+
+class SpoolBusy(GuantongError):
+    """Another process is this writer already."""
+
+    code = "spool_busy"
+    status = 409
+    zh = "写入者 {writer} 已有进程在运行。"
+    en = "Another process is writing as {writer} already."
+
+
+class SpoolFailed(GuantongError):
+    """The record could not be made durable, so nothing may be answered on its strength."""
+
+    code = "spool_failed"
+    status = 503
+    zh = "凭证无法落盘：{why}。"
+    en = "The record could not be written to disk: {why}."
+
+
+class SpoolDamaged(GuantongError):
+    """A sealed segment does not read back as it was written."""
+
+    code = "spool_damaged"
+    status = 500
+    zh = "写入者 {writer} 的记录在偏移 {offset} 处损坏。"
+    en = "The records of writer {writer} are damaged at offset {offset}."
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """One record as read back: where it starts, where the next one starts, and its bytes."""
+
+    offset: int
+    next_offset: int
+    record: bytes
+
+
+class Spool:
+    """The writing end. ``append`` returns when the record is on disk. One instance per process and writer."""
+
+    def __init__(self, folder: Path, writer: str, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Open (or make) ``folder/writer``; :class:`SpoolBusy` if another process holds it."""
+        if not _WRITER.match(writer):
+            raise ValueError(f"{writer!r} cannot name a writer")
+        self._folder = folder / writer
+        self._segment_bytes = segment_bytes
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock_file = _locked(self._folder / "lock", writer)
+        self._file, self._start, self._length = self._reopened()
+        self._broken: str | None = None
+        self._closing = False
+        self._waiting: list[tuple[bytes, Future[None]]] = []
+        self._bell = threading.Condition()
+        self._thread = threading.Thread(target=self._write_batches, name=f"spool-{writer}", daemon=True)
+        self._thread.start()
+
+    async def append(self, record: bytes) -> None:
+        """Return once ``record`` is on disk; :class:`SpoolFailed` if it cannot be."""
+        await asyncio.wrap_future(self._enqueue(record))
+
+    def append_now(self, record: bytes) -> None:
+        """The same for synchronous code: block until ``record`` is on disk."""
+        self._enqueue(record).result()
+
+    def close(self) -> None:
+        """Write what is waiting and let go of the folder."""
+        with self._bell:
+            self._closing = True
+            self._bell.notify()
+        self._thread.join()
+        os.close(self._file)
+        os.close(self._lock_file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _enqueue(self, record: bytes) -> Future[None]:
+        if not 0 < len(record) <= LARGEST_RECORD:
+            raise ValueError(f"a record has 1 to {LARGEST_RECORD} bytes")
+        done: Future[None] = Future()
+        with self._bell:
+            if self._closing:
+                raise SpoolFailed(why="the spool is closed")
+            self._waiting.append((record, done))
+            self._bell.notify()
+        return done
+
+    def _write_batches(self) -> None:
+        while True:
+            with self._bell:
+                while not self._waiting and not self._closing:
+                    self._bell.wait()
+                batch, self._waiting = self._waiting, []
+            if not batch:
+                return
+            self._write(batch)
+
+    def _write(self, batch: list[tuple[bytes, Future[None]]]) -> None:
+        failed: SpoolFailed | None = None
+        try:
+            self._write_frames(b"".join(_framed(record) for record, _ in batch))
+        except OSError as fault:
+            failed = SpoolFailed(why=fault.strerror or str(fault))
+        for _, done in batch:
+            _settle(done, failed)
+
+    def _write_frames(self, frames: bytes) -> None:
+        if self._broken:
+            raise OSError(self._broken)
+        if self._length >= self._segment_bytes:
+            self._start_segment(self._start + self._length)
+        try:
+            _write_all(self._file, frames)
+        except OSError:
+            # A full disk: take the half-written batch back, so that a later append starts at a clean end.
+            os.ftruncate(self._file, self._length)
+            raise
+        try:
+            os.fdatasync(self._file)
+        except OSError as fault:
+            # The kernel may have dropped the pages: what is on disk is unknown until the segment is reread.
+            self._broken = f"an earlier write failed ({fault.strerror})"
+            raise
+        self._length += len(frames)
+
+    def _reopened(self) -> tuple[int, int, int]:
+        starts = _segments(self._folder)
+        if not starts:
+            return _create_segment(self._folder, 0), 0, 0
+        path = _segment_path(self._folder, starts[-1])
+        file = os.open(path, os.O_RDWR | os.O_APPEND)
+        length = 0
+        for length in _frame_ends(file):  # noqa: B007 - the last one is where whole records end
+            pass
+        _cut(file, length, path)
+        os.fdatasync(file)
+        return file, starts[-1], length
+
+    def _start_segment(self, start: int) -> None:
+        fresh = _create_segment(self._folder, start)
+        os.close(self._file)
+        self._file, self._start, self._length = fresh, start, 0
+
+
+def read(folder: Path, writer: str, offset: int = 0) -> Iterator[Spooled]:
+    """The writer's records from ``offset`` on (0, or a ``next_offset``), as far as whole ones are there now.
+
+    Everything yielded is on disk: each segment is synced before it is read, so a reader can never run ahead
+    of what would survive a power cut. :class:`SpoolDamaged` for a sealed segment that does not read back.
+    """
+    place = folder / writer
+    starts = _segments(place)
+    for number, start in enumerate(starts):
+        end = starts[number + 1] if number + 1 < len(starts) else None
+        if end is not None and end <= offset:
+            continue
+        for spooled in _read_segment(_segment_path(place, start), start, max(offset, start)):
+            offset = spooled.next_offset
+            yield spooled
+        if end is not None and offset != end:
+            raise SpoolDamaged(writer=writer, offset=offset)
+
+
+def end(folder: Path, writer: str) -> int:
+    """The offset at which the writer's files end now, whole records or not: a cheap look for news."""
+    place = folder / writer
+    starts = _segments(place)
+    return starts[-1] + _segment_path(place, starts[-1]).stat().st_size if starts else 0
+
+
+def writers(folder: Path) -> list[str]:
+    """The writers that have a place under ``folder``."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and _WRITER.match(entry.name))
+
+
+def _read_segment(path: Path, start: int, offset: int) -> Iterator[Spooled]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(file)
+        limit = os.fstat(file).st_size
+        at, buffer, base = offset - start, b"", offset - start
+        while True:
+            record = _whole_record(buffer, at - base)
+            if record is None:
+                wanted = max(_READ_AHEAD, _needed(buffer, at - base))
+                grown = os.pread(file, min(wanted, limit - at), at) if limit > at else b""
+                if len(grown) <= len(buffer) - (at - base):
+                    return
+                buffer, base = grown, at
+                record = _whole_record(buffer, 0)
+                if record is None:
+                    return
+            end = at + _FRAME.size + len(record)
+            yield Spooled(start + at, start + end, record)
+            at = end
+    finally:
+        os.close(file)
+
+
+def _needed(buffer: bytes, at: int) -> int:
+    if len(buffer) - at < _FRAME.size:
+        return 0
+    length = _FRAME.unpack_from(buffer, at)[0]
+    return _FRAME.size + min(int(length), LARGEST_RECORD)
+
+
+def _whole_record(buffer: bytes, at: int) -> bytes | None:
+    if len(buffer) - at < _FRAME.size:
+        return None
+    length, crc = _FRAME.unpack_from(buffer, at)
+    if not 0 < length <= LARGEST_RECORD:
+        return None
+    record = buffer[at + _FRAME.size : at + _FRAME.size + length]
+    return record if len(record) == length and zlib.crc32(record) == crc else None
+
+
+def _frame_ends(file: int) -> Iterator[int]:
+    """Where each whole record of an open segment ends."""
+    buffer = b""
+    at = base = 0
+    while True:
+        record = _whole_record(buffer, at - base)
+        if record is None:
+            buffer, base = os.pread(file, _READ_AHEAD + _FRAME.size + LARGEST_RECORD, at), at
+            record = _whole_record(buffer, 0)
+            if record is None:
+                return
+        at += _FRAME.size + len(record)
+        yield at
+
+
+def _framed(record: bytes) -> bytes:
+    return _FRAME.pack(len(record), zlib.crc32(record)) + record
+
+
+def _settle(done: "Future[None]", failure: SpoolFailed | None) -> None:
+    if not done.set_running_or_notify_cancel():
+        return  # whoever waited has gone; the record stays, which is harmless
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
+
+
+def _cut(file: int, length: int, path: Path) -> None:
+    torn = os.pread(file, max(0, os.fstat(file).st_size - length), length)
+    if torn:
+        path.with_name(f"{path.stem}-{length}.torn").write_bytes(torn)
+        os.ftruncate(file, length)
+
+
+def _segments(place: Path) -> list[int]:
+    if not place.is_dir():
+        return []
+    return sorted(int(path.stem) for path in place.glob("*.seg"))
+
+
+def _segment_path(place: Path, start: int) -> Path:
+    return place / f"{start:020d}.seg"
+
+
+def _create_segment(place: Path, start: int) -> int:
+    file = os.open(_segment_path(place, start), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+    sync_folder(place)
+    return file
+
+
+def sync_folder(place: Path) -> None:
+    """Make names in ``place`` durable: new and renamed files exist after a power cut."""
+    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _locked(path: Path, writer: str) -> int:
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise SpoolBusy(writer=writer) from None
+    return file
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
