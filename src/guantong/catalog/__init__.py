@@ -1,0 +1,1 @@
+"""目录: what data exists, in which words, on what terms."""

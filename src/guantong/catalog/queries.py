@@ -1,0 +1,52 @@
+"""Finding entries."""
+
+from django.db.models import F, Q, QuerySet
+
+from guantong.catalog.errors import ResourceUnknown
+from guantong.catalog.models import Resource, ResourceVersion, State
+
+
+def published() -> QuerySet[Resource]:
+    """Every entry with a live version, of this node and of others."""
+    return Resource.objects.filter(state__in=[State.PUBLISHED], live_version__gt=0).select_related("provider")
+
+
+def search(text: str = "", *, node: str = "", sharing_type: str = "") -> QuerySet[Resource]:
+    """Published entries whose code, name, summary or provider has every word of ``text``."""
+    found = published()
+    for word in text.split():
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(summary__icontains=word)
+            | Q(code=word)
+            | Q(provider__name__icontains=word)
+        )
+    if node:
+        found = found.filter(node=node)
+    if sharing_type:
+        found = found.filter(sharing_type=sharing_type)
+    return found.order_by("-live_version", "code") if not text else found
+
+
+def by_code(code: str) -> Resource:
+    """The entry with that code, or :class:`ResourceUnknown`."""
+    found = Resource.objects.filter(code=code).select_related("provider").first()
+    if found is None:
+        raise ResourceUnknown(resource=code)
+    return found
+
+
+def changes_after(number: int, *, nodes: list[str], limit: int = 200) -> list[ResourceVersion]:
+    """The feed: versions published by ``nodes`` after ``number``, in order."""
+    return list(
+        ResourceVersion.objects.filter(number__gt=number, resource__node__in=nodes)
+        .select_related("resource__provider")
+        .order_by("number")[:limit]
+    )
+
+
+def live_versions() -> QuerySet[ResourceVersion]:
+    """The live version of every published entry, in one query."""
+    return ResourceVersion.objects.filter(
+        version=F("resource__live_version"), resource__state=State.PUBLISHED
+    ).select_related("resource")

@@ -1,0 +1,1 @@
+"""The only writers of federation: joining, messages, the catalogue's feed, the bundle."""

@@ -1,0 +1,67 @@
+"""The catalogue's feed: numbered changes pushed to each neighbour, resumable and idempotent.
+
+A neighbour is told of every node that does not lie in its own direction, so on a tree each change reaches each
+node once.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from guantong.catalog import actions as catalog
+from guantong.catalog import queries as catalog_queries
+from guantong.catalog.models import ResourceVersion
+from guantong.federation.actions import messages
+from guantong.federation.models import FeedPosition, Node
+from guantong.journal.actions import record
+from guantong.journal.types import Actor, Subject
+from guantong.kit import clock
+from guantong.kit.settings import Settings
+
+BATCH = 200
+
+
+def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int:
+    """Send the next batch of changes to ``neighbour``; how many it confirmed. Nothing moves unless it did."""
+    catalog.number_changes(by=by, at=at)
+    position, _ = FeedPosition.objects.get_or_create(neighbour=neighbour.code)
+    nodes = list(
+        Node.objects.filter(is_confirmed=True).exclude(via=neighbour.code).values_list("code", flat=True)
+    )
+    changes = catalog_queries.changes_after(position.number, nodes=nodes, limit=BATCH)
+    if not changes:
+        return 0
+    first, last = changes[0].number, changes[-1].number
+    name = f"{settings.name}/feed/{neighbour.code}/{first}-{last}"
+    message = messages.Message(
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+        sender=settings.node,
+        to=neighbour.code,
+        topic="catalog.changed",
+        is_for_route=False,
+        payload={"entries": [_entry(change) for change in changes]},
+        sent_at=clock.rfc3339(at),
+    )
+    messages.post(messages.seal(message, settings), neighbour, by=by)
+    with transaction.atomic():
+        FeedPosition.objects.filter(neighbour=neighbour.code).update(number=last, pushed_at=at)
+        subject = Subject("node", neighbour.code)
+        record(
+            "catalog.pushed", by=by, at=at, subject=subject, details={"changes": len(changes), "number": last}
+        )
+    return len(changes)
+
+
+def _entry(change: ResourceVersion) -> dict[str, Any]:
+    provider = change.resource.provider
+    return {
+        "node": change.resource.node,
+        "version": change.version,
+        "is_withdrawal": change.is_withdrawal,
+        "content": change.content,
+        "provider_name": provider.name,
+        "provider_division": provider.division,
+        "provider_is_synthetic": provider.is_synthetic,
+    }

@@ -1,0 +1,192 @@
+"""From the paperwork to the bundle: everything the data plane may know, compiled, signed, left in the depot."""
+
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+
+from guantong.bundle import types as bundle
+from guantong.bundle.depot import publish as leave_in_depot
+from guantong.bundle.sealing import seal
+from guantong.catalog import queries as catalog
+from guantong.catalog.models import Link
+from guantong.catalog.types import ResourceContent
+from guantong.federation import queries
+from guantong.federation.keys import node_key
+from guantong.federation.models import Node, PublishedBundle, Relation
+from guantong.identity.models import Application, Organisation
+from guantong.journal.actions import record
+from guantong.journal.types import Actor, Subject
+from guantong.kit import clock, envelope
+from guantong.kit.settings import Settings
+from guantong.sharing.models import Grant
+from guantong.sharing.types import GrantTerms
+
+
+def publish_bundle(settings: Settings, *, because: str, by: Actor, at: datetime) -> PublishedBundle:
+    """Compile, sign and publish the next bundle. Called by the worker alone, so that sequences are in order.
+
+    The row is committed before the file appears: a crash in between costs a number, never two bundles with one.
+    """
+    with transaction.atomic():
+        last = PublishedBundle.objects.order_by("-sequence").first()
+        compiled = compile_bundle(settings, sequence=(last.sequence if last else 0) + 1, at=at)
+        raw = seal(compiled, node_key(settings))
+        published = PublishedBundle.objects.create(
+            sequence=compiled.sequence,
+            digest=envelope.digest(raw),
+            published_at=at,
+            because=because[:200],
+            grants=len(compiled.grants),
+        )
+        record("bundle.published", by=by, at=at, subject=Subject("bundle", str(compiled.sequence)))
+    leave_in_depot(settings.bundle_folder, raw)
+    return published
+
+
+def compile_bundle(settings: Settings, *, sequence: int, at: datetime) -> bundle.Bundle:
+    """What the data plane of this node needs to know at ``at``, and nothing else."""
+    terms = [
+        (grant, msgspec.convert(grant.terms, GrantTerms)) for grant in Grant.objects.filter(not_after__gt=at)
+    ]
+    nodes = list(Node.objects.filter(is_confirmed=True))
+    return bundle.Bundle(
+        node=settings.node,
+        sequence=sequence,
+        published_at=clock.rfc3339(at),
+        suite=settings.suite,
+        nodes={node.code: _node(node) for node in nodes},
+        routes={node.code: node.via for node in nodes if node.relation != Relation.SELF},
+        organisations=_organisations([each for _, each in terms]),
+        applications=_applications(settings.node, [each for _, each in terms]),
+        resources=_resources([each for _, each in terms]),
+        bindings=_bindings(),
+        grants={each.code: _grant(grant, each) for grant, each in terms},
+    )
+
+
+def _node(node: Node) -> bundle.Node:
+    is_near = node.relation in {Relation.SELF, Relation.PARENT, Relation.CHILD}
+    return bundle.Node(
+        code=node.code,
+        name=node.title,
+        key=node.node_key,
+        log_key=node.log_key,
+        witness_key=node.witness_key,
+        gateway_url=node.gateway_url if is_near else "",
+        log_url=node.log_url if is_near else "",
+    )
+
+
+def _organisations(terms: list[GrantTerms]) -> dict[str, bundle.Organisation]:
+    parties = {t.provider: t.provider_name for t in terms} | {t.consumer: t.consumer_name for t in terms}
+    own = queries.own().code
+    parties |= dict(Organisation.objects.filter(node=own).values_list("code", "name"))
+    return {
+        code: bundle.Organisation(id=code, name=name, uscc=code if len(code) == 18 else "")
+        for code, name in parties.items()
+    }
+
+
+def _applications(own: str, terms: list[GrantTerms]) -> dict[str, bundle.Application]:
+    """Ours as registered here; others' as their node vouched for them when they asked."""
+    known = {
+        app.code: bundle.Application(
+            id=app.code,
+            name=app.name,
+            organisation=organisation,
+            node=node,
+            keys=[app.public_key],
+            clearance=app.clearance,
+            active=True,
+        )
+        for term in terms
+        for app in term.applications
+        for organisation, node in [(term.consumer, term.consumer_node)]
+        if node != own
+    }
+    for registered in Application.objects.select_related("organisation"):
+        known[registered.code] = bundle.Application(
+            id=registered.code,
+            name=registered.name,
+            organisation=registered.organisation.code,
+            node=own,
+            keys=[registered.public_key],
+            clearance=registered.clearance,
+            active=registered.is_active,
+        )
+    return known
+
+
+def _resources(terms: list[GrantTerms]) -> dict[str, bundle.Resource]:
+    """Every resource that can be called; one granted before its entry reached us, as the grant describes it."""
+    found = {
+        term.resource: _resource(
+            msgspec.convert(term.resource_content, ResourceContent), term.provider_node, term.resource_version
+        )
+        for term in terms
+    }
+    for version in catalog.live_versions():
+        if version.typed.lookups:
+            found[version.resource.code] = _resource(version.typed, version.resource.node, version.version)
+    return found
+
+
+def _resource(content: ResourceContent, node: str, version: int) -> bundle.Resource:
+    items = {
+        item.name: bundle.Item(
+            name=item.name,
+            label=item.label,
+            type=item.type,
+            level=item.level,
+            mask=item.mask,
+            comparison=item.comparison,
+        )
+        for item in content.items
+    }
+    return bundle.Resource(
+        code=content.code,
+        name=content.name,
+        provider=content.provider,
+        node=node,
+        version=version,
+        items=items,
+        lookups=content.lookups,
+    )
+
+
+def _bindings() -> dict[str, bundle.Binding]:
+    return {
+        link.resource.code: bundle.Binding(
+            resource=link.resource.code,
+            source=link.source,
+            dialect=msgspec.convert(link.dialect, bundle.Dialect),
+            table=link.table,
+            columns=link.columns,
+            max_rows=link.max_rows,
+        )
+        for link in Link.objects.select_related("resource")
+    }
+
+
+def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
+    return bundle.Grant(
+        id=terms.code,
+        number=terms.code,
+        resource=terms.resource,
+        provider_node=terms.provider_node,
+        consumer_node=terms.consumer_node,
+        consumer=terms.consumer,
+        applications=[app.code for app in terms.applications],
+        modes=list(terms.modes),
+        fields=terms.fields,
+        masks=terms.masks,
+        purpose=terms.purpose,
+        per_second=terms.per_second,
+        per_day=terms.per_day,
+        max_rows=terms.max_rows,
+        not_before=terms.not_before,
+        not_after=terms.not_after,
+        state="active" if grant.state == "active" else "revoked",
+        agreement=terms.agreement,
+    )

@@ -1,0 +1,57 @@
+"""What can be refused between nodes."""
+
+from guantong.kit.errors import GuantongError
+
+
+class NodeUnknown(GuantongError):
+    """No confirmed node has that code."""
+
+    code = "node_unknown"
+    status = 404
+    zh = "未知节点 {node}，或尚未经人工确认。"
+    en = "Node {node} is unknown or not confirmed yet."
+
+
+class CardWrong(GuantongError):
+    """A node's card is malformed, not signed by its own key, or contradicts the card we hold."""
+
+    code = "card_wrong"
+    status = 403
+    zh = "节点名片不可信：{why_zh}。"
+    en = "The node's card cannot be trusted: {why_en}."
+
+
+class MessageWrong(GuantongError):
+    """A message is malformed or its signature does not hold."""
+
+    code = "message_wrong"
+    status = 403
+    zh = "节点消息不可信：{why_zh}。"
+    en = "The message cannot be trusted: {why_en}."
+
+
+class MessageNotEntitled(GuantongError):
+    """The sender may not say this: it is another node's to say."""
+
+    code = "message_not_entitled"
+    status = 403
+    zh = "节点 {node} 无权发出「{topic}」消息。"
+    en = "Node {node} may not send “{topic}”."
+
+
+class TopicUnknown(GuantongError):
+    """The message is about something this version does not know; the sender keeps it and tries again later."""
+
+    code = "topic_unknown"
+    status = 422
+    zh = "不认识的消息主题「{topic}」。"
+    en = "The message topic “{topic}” is unknown."
+
+
+class PeerRefused(GuantongError):
+    """The neighbour answered a message with a refusal."""
+
+    code = "peer_refused"
+    status = 502
+    zh = "节点 {node} 拒收消息：{status} {answer}"
+    en = "Node {node} refused the message: {status} {answer}"

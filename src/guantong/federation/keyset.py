@@ -1,0 +1,64 @@
+"""Which keys and witnesses belong to which node, written where the log and the verifier look.
+
+The rule of the tree: a log is witnessed by the node above; the root's log by any of its children.
+"""
+
+from pathlib import Path
+
+from guantong.federation.cards import read_card
+from guantong.federation.models import Node, Relation
+from guantong.kit.settings import Settings
+
+
+def keyset_folder(settings: Settings) -> Path:
+    """The folder that ``guantong verify --keys`` takes: ``nodes`` and one C2SP tlog-policy a log."""
+    return settings.home / "keyset"
+
+
+def write_keyset(folder: Path) -> None:
+    """Write the public keys of all confirmed nodes and the quorum policy of each one's log."""
+    nodes = {node.code: node for node in Node.objects.filter(is_confirmed=True)}
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "nodes", "".join(f"{node.node_key}\n" for node in nodes.values()))
+    for node in nodes.values():
+        _replace(folder / f"{node.code}.policy", policy_of(node, _witnesses(node, nodes), with_urls=False))
+
+
+def write_log_files(settings: Settings) -> None:
+    """Tell this node's log whom to ask for cosignatures, and whose logs it may cosign itself."""
+    nodes = {node.code: node for node in Node.objects.filter(is_confirmed=True)}
+    own = nodes[settings.node]
+    settings.log_folder.mkdir(parents=True, exist_ok=True)
+    _replace(settings.log_folder / "policy", policy_of(own, _witnesses(own, nodes), with_urls=True))
+    near = [node for node in nodes.values() if node.relation in {Relation.PARENT, Relation.CHILD}]
+    _replace(settings.log_folder / "known-logs", "".join(f"{node.log_key}\n" for node in near))
+
+
+def policy_of(node: Node, witnesses: list[Node], *, with_urls: bool) -> str:
+    """The C2SP tlog-policy of one log: any one of ``witnesses`` must have cosigned; none if there are none yet."""
+    lines = [f"# {node.code} {node.title}", f"log {node.log_key}"]
+    lines += [f"witness {w.code} {w.witness_key}" + (f" {w.log_url}" if with_urls else "") for w in witnesses]
+    if witnesses:
+        lines.append("group governments any " + " ".join(w.code for w in witnesses))
+    lines.append(f"quorum {'governments' if witnesses else 'none'}")
+    return "\n".join(lines) + "\n"
+
+
+def _witnesses(node: Node, nodes: dict[str, Node]) -> list[Node]:
+    parents = {code: _parent_of(each) for code, each in nodes.items()}
+    above = parents[node.code]
+    if above:
+        return [nodes[above]] if above in nodes else []
+    return [nodes[code] for code, parent in sorted(parents.items()) if parent == node.code]
+
+
+def _parent_of(node: Node) -> str:
+    return read_card(node.card.encode()).parent
+
+
+def _replace(path: Path, text: str) -> None:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,37 @@
+"""The tree as this node knows it."""
+
+from guantong.federation.errors import NodeUnknown
+from guantong.federation.models import Node, Relation
+
+
+def own() -> Node:
+    """This node itself."""
+    found = Node.objects.filter(relation=Relation.SELF).first()
+    if found is None:
+        raise NodeUnknown(node="self")
+    return found
+
+
+def confirmed(code: str) -> Node:
+    """The confirmed node of that code, or :class:`NodeUnknown`."""
+    found = Node.objects.filter(code=code, is_confirmed=True).first()
+    if found is None:
+        raise NodeUnknown(node=code)
+    return found
+
+
+def next_hop(code: str) -> Node:
+    """The neighbour to which anything for node ``code`` goes."""
+    return confirmed(confirmed(code).via)
+
+
+def neighbours() -> list[Node]:
+    """The confirmed nodes one step away: the parent and the children."""
+    near = [Relation.PARENT, Relation.CHILD]
+    return list(Node.objects.filter(relation__in=near, is_confirmed=True))
+
+
+def parent_code() -> str:
+    """The code of the node above, or nothing at the root."""
+    found = Node.objects.filter(relation=Relation.PARENT).first()
+    return found.code if found else ""

@@ -1,0 +1,90 @@
+"""Divisions, organisations, people and applications."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Division(models.Model):
+    """行政区划 (GB/T 2260): one division in the platform's twelve-digit form, as of one revision of the codes."""
+
+    code = models.CharField(max_length=12, unique=True)
+    name = models.CharField(max_length=80)
+    parent_code = models.CharField(max_length=12, blank=True, db_index=True)
+    level = models.IntegerField()
+    """1 nation, 2 province, 3 city, 4 county, 5 township."""
+
+    class Meta:
+        verbose_name = "行政区划"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Organisation(models.Model):
+    """组织机构: a government department. ``code`` is how every node knows it: its USCC where it has a valid one."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    code = models.CharField("机构代码", max_length=40, unique=True)
+    uscc = models.CharField("统一社会信用代码", max_length=18, blank=True)
+    name = models.CharField("名称", max_length=120)
+    node = models.CharField("所属节点", max_length=6, db_index=True)
+    division = models.CharField("行政区划", max_length=12)
+    is_bureau = models.BooleanField("数据主管部门", default=False)
+    is_synthetic = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = "组织机构"
+        ordering = ["node", "code"]
+        constraints = [
+            models.UniqueConstraint(fields=["division", "name"], name="organisation_name_in_division")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Person(AbstractUser):
+    """人员: someone who signs in, an official of an organisation or a citizen.
+
+    ``roles`` are words of :data:`guantong.identity.roles.ROLES`; ``resident_id`` is kept for citizens only,
+    so that they can see their own cases and who looked at their data.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    full_name = models.CharField("姓名", max_length=80)
+    organisation = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.PROTECT)
+    roles = models.JSONField(default=list)
+    resident_id = models.CharField("公民身份号码", max_length=18, blank=True)
+
+    class Meta:
+        verbose_name = "人员"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.full_name or self.username
+
+    def get_full_name(self) -> str:
+        """The name as written in Chinese, not given name first."""
+        return self.full_name
+
+
+class Application(models.Model):
+    """应用: a department's system that calls the gateway. ``clearance`` (1..4) bounds what any grant can give it."""
+
+    code = models.CharField("应用标识", max_length=64, unique=True)
+    name = models.CharField("名称", max_length=120)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    public_key = models.CharField("公钥", max_length=200)
+    clearance = models.IntegerField("许可级别", default=2)
+    is_active = models.BooleanField(default=True)
+    registered_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "应用"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,46 @@
+"""Who someone is, and whether they may."""
+
+from django.contrib.auth.models import AnonymousUser
+
+from guantong.identity.errors import NotPermitted
+from guantong.identity.models import Application, Division, Organisation, Person
+from guantong.identity.roles import ROLES
+from guantong.journal.types import Actor
+
+
+def may(person: Person | AnonymousUser, permission: str) -> bool:
+    """Whether any role of ``person`` carries ``permission`` (``resource:act``)."""
+    if not isinstance(person, Person) or not person.is_active:
+        return False
+    return any(permission in ROLES.get(role, frozenset()) for role in person.roles)
+
+
+def demand(person: Person | AnonymousUser, permission: str) -> Person:
+    """``person``, who may; or :class:`NotPermitted`."""
+    if not isinstance(person, Person) or not may(person, permission):
+        raise NotPermitted(permission=permission)
+    return person
+
+
+def actor(person: Person) -> Actor:
+    """``person`` as the journal writes them down."""
+    code = person.organisation.code if person.organisation else ""
+    return Actor("person", str(person.uuid), person.full_name or person.username, code)
+
+
+def organisation(code: str) -> Organisation | None:
+    """The organisation that nodes know by ``code``."""
+    return Organisation.objects.filter(code=code).first()
+
+
+def applications_of(owner: Organisation) -> list[Application]:
+    """The active applications of an organisation."""
+    return list(Application.objects.filter(organisation=owner, is_active=True))
+
+
+def division_name(code: str) -> str:
+    """The full name of a division, from the province down; the code itself where it is unknown."""
+    padded = code.ljust(12, "0")
+    parents = dict.fromkeys((padded[:n].ljust(12, "0") for n in (2, 4, 6, 9, 12)), "")
+    found = dict(Division.objects.filter(code__in=list(parents)).values_list("code", "name"))
+    return "".join(found[each] for each in parents if each in found) or code

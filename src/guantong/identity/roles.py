@@ -1,0 +1,31 @@
+"""What each role may do: permissions are ``resource:act``. One table, so that an auditor can read it."""
+
+ROLES: dict[str, frozenset[str]] = {
+    # 数据专员: provides and requests a department's data
+    "data_officer": frozenset(
+        {"resource:draft", "resource:submit", "request:file", "request:read", "grant:read", "receipt:read"}
+    ),
+    # 审批人: decides for the department on its own data, or for the bureau
+    "approver": frozenset(
+        {"resource:publish", "request:decide", "request:read", "grant:read", "grant:revoke", "receipt:read"}
+    ),
+    # 窗口人员: takes cases in
+    "clerk": frozenset({"case:accept", "case:read", "case:advance"}),
+    # 审计员: reads everything that was done, and changes nothing
+    "auditor": frozenset(
+        {"journal:read", "receipt:read", "alert:read", "grant:read", "request:read", "case:audit"}
+    ),
+    # 节点管理员: joins nodes, registers applications
+    "operator": frozenset({"node:confirm", "application:register", "alert:read", "alert:settle"}),
+    # 群众: sees own cases and who looked at own data
+    "citizen": frozenset({"case:own", "subject:own"}),
+}
+
+ROLE_NAMES: dict[str, tuple[str, str]] = {
+    "data_officer": ("数据专员", "data officer"),
+    "approver": ("审批人", "approver"),
+    "clerk": ("窗口人员", "window clerk"),
+    "auditor": ("审计员", "auditor"),
+    "operator": ("节点管理员", "node operator"),
+    "citizen": ("群众", "citizen"),
+}

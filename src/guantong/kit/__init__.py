@@ -1,0 +1,1 @@
+"""词汇: national codes, clock, errors, canonical JSON, crypto suites. No Django, no input or output."""

@@ -1,0 +1,41 @@
+"""The only clock. Moments are aware UTC datetimes; tests stop it with :func:`frozen`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+_stopped_at: datetime | None = None
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return _stopped_at or datetime.now(UTC)
+
+
+def millis() -> int:
+    """Milliseconds since 1970, the unit of the national platform's ``rtime``."""
+    return int(now().timestamp() * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-11-22T13:20:00.123Z``: RFC 3339 in UTC with milliseconds, so that text order is time order."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(text: str) -> datetime:
+    """The moment that an RFC 3339 text names; a text without an offset is refused (ValueError)."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
+
+
+@contextmanager
+def frozen(moment: datetime) -> Iterator[None]:
+    """Stop the clock at ``moment`` within the block (tests, replays)."""
+    global _stopped_at  # noqa: PLW0603 - one clock for the process is the point
+    before, _stopped_at = _stopped_at, moment
+    try:
+        yield
+    finally:
+        _stopped_at = before

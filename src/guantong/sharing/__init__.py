@@ -1,0 +1,1 @@
+"""共享: requests, approvals, grants."""

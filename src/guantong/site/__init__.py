@@ -1,0 +1,1 @@
+"""门面: settings, addresses, base templates, command line. The only room that knows everyone."""

@@ -1,0 +1,13 @@
+"""Settings for tests: a node in a folder of its own; SQLite unless GUANTONG_TEST_DATABASE says postgresql."""
+
+import os
+import tempfile
+
+os.environ.setdefault("GUANTONG_NODE", "511600")
+os.environ.setdefault("GUANTONG_HOME", tempfile.mkdtemp(prefix="guantong-test-"))
+os.environ.setdefault("GUANTONG_DEVELOPMENT", "true")
+if os.environ.get("GUANTONG_TEST_DATABASE") == "postgresql":
+    # The real address is filled in by tests/conftest.py once the server runs.
+    os.environ["GUANTONG_DATABASE_URL"] = "postgresql://postgres@127.0.0.1:1/guantong"
+
+from guantong.site.settings import *  # noqa: E402, F403
