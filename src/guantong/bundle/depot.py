@@ -53,14 +53,13 @@ class Depot:
         self._refused = ""
         self.bundle: Bundle | None = None
 
-    def recover(self) -> Rejected | None:
-        """Put the last accepted bundle back into force; the news is a refusal if its file was touched."""
+    def recover(self) -> Accepted | Rejected | None:
+        """Put the last accepted bundle back into force; it is refused if its file was touched."""
         try:
             raw = (self._folder / ACCEPTED).read_bytes()
         except FileNotFoundError:
             return None
-        news = self._consider(raw)
-        return news if isinstance(news, Rejected) else None
+        return self._consider(raw)
 
     def poll(self) -> Accepted | Rejected | None:
         """Look whether a new file is there (one stat when it is not) and judge it.

@@ -1,5 +1,6 @@
 """How often each grant was used: in this second, and on this day of China Standard Time."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from guantong.gateway.decide import Usage
@@ -39,3 +40,11 @@ class Meter:
         before = self.usage(grant, at)
         self._seconds[grant] = (int(at.timestamp()), before.this_second + times)
         self._days[grant] = (day_of(at), before.today + times)
+
+    def days(self) -> dict[str, tuple[int, int]]:
+        """The days' counts, to be kept."""
+        return dict(self._days)
+
+    def restore(self, days: Mapping[str, tuple[int, int]]) -> None:
+        """The kept counts back again."""
+        self._days = {grant: (day, times) for grant, (day, times) in days.items()}

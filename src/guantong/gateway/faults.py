@@ -1,0 +1,145 @@
+"""What can go wrong with a request or on its way: neither a rule's refusal nor a courier's fault."""
+
+from typing import Any
+
+from guantong.kit.errors import GuantongError, Language
+
+
+class PathUnknown(GuantongError):
+    """No such address here."""
+
+    code = "path_unknown"
+    status = 404
+    zh = "没有这个地址。"
+    en = "There is no such address here."
+
+
+class MethodNotAllowed(GuantongError):
+    """The address exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    zh = "该地址不支持此方法。"
+    en = "This address does not answer that method."
+
+
+class BodyTooLarge(GuantongError):
+    """The request's body is larger than any sensible call."""
+
+    code = "body_too_large"
+    status = 413
+    zh = "请求体超过 {limit} 字节的上限。"
+    en = "The body exceeds the limit of {limit} bytes."
+
+
+class BodyNotJson(GuantongError):
+    """The body cannot be read."""
+
+    code = "body_not_json"
+    status = 400
+    zh = "请求体不是有效的 JSON。"
+    en = "The body is not valid JSON."
+
+
+class RequestMisshapen(GuantongError):
+    """The body is JSON of the wrong shape; ``where`` says where, without repeating values."""
+
+    code = "request_misshapen"
+    status = 422
+    zh = "请求内容不符合要求：{where}。"
+    en = "The request does not have the required shape: {where}."
+
+
+class NotReady(GuantongError):
+    """No bundle is in force yet."""
+
+    code = "not_ready"
+    status = 503
+    zh = "网关尚未收到有效的配置快照。"
+    en = "The gateway has no bundle in force yet."
+
+
+class InternalFault(GuantongError):
+    """Something that we did not foresee. Only the call id goes into the log."""
+
+    code = "internal_fault"
+    status = 500
+    zh = "网关内部故障，请凭调用编号联系管理员。"
+    en = "The gateway failed; please report the call id to its operator."
+
+
+class TimeIsUp(GuantongError):
+    """The call's time limit passed while this node worked on it."""
+
+    code = "time_is_up"
+    status = 504
+    zh = "资源 {resource} 未能在时限内答复。"
+    en = "The resource {resource} did not answer in time."
+
+
+class NoRoute(GuantongError):
+    """The bundle knows no way to the node."""
+
+    code = "no_route"
+    status = 502
+    zh = "没有到节点 {node} 的路由。"
+    en = "There is no route to node {node}."
+
+
+class RouteLoop(GuantongError):
+    """The call came back to a node it had passed, or passed too many."""
+
+    code = "route_loop"
+    status = 502
+    zh = "调用在节点之间循环或经过的节点过多：{path}。"
+    en = "The call goes round in circles or through too many nodes: {path}."
+
+
+class RelayNotOnRoute(GuantongError):
+    """A neighbour hands over a call of a node that does not lie behind it, or a stale one."""
+
+    code = "relay_not_on_route"
+    status = 403
+    zh = "节点 {peer} 不在该调用的路由上，或调用已过时。"
+    en = "The node {peer} is not on this call's route, or the call is stale."
+
+
+class CallNotProved(GuantongError):
+    """The consumer's node did not sign the call that was handed over."""
+
+    code = "call_not_proved"
+    status = 401
+    zh = "调用没有消费方节点的有效签名。"
+    en = "The call does not carry a good signature of the consumer's node."
+
+
+class PeerAnswerNotProved(GuantongError):
+    """A node's answer does not carry the proof it must: signature, receipt, digests."""
+
+    code = "peer_answer_not_proved"
+    status = 502
+    zh = "节点 {peer} 的答复无法证实，已拒收。"
+    en = "The answer of node {peer} is not proved; it was not accepted."
+
+
+class PeerRefused(GuantongError):
+    """What another node said when it did not answer. Its words are passed on unchanged."""
+
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
+        super().__init__(**error.get("details", {}))
+        self._status = status
+        self._error = error
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # the code is the other node's
+        """The other node's code."""
+        return str(self._error["code"])
+
+    @property
+    def status(self) -> int:  # type: ignore[override]  # and so is the status
+        """The other node's status."""
+        return self._status
+
+    def sentence(self, language: Language = "zh") -> str:
+        """The other node's sentence."""
+        return str(self._error["message"][language])

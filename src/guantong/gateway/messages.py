@@ -1,0 +1,116 @@
+"""The shapes of what comes over the wire. Decoded strictly; nothing is guessed."""
+
+import uuid
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from guantong.bundle.types import Application
+from guantong.gateway.call import Call, Consumer
+from guantong.gateway.faults import BodyNotJson, RequestMisshapen
+from guantong.kit import clock
+
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text = Annotated[str, msgspec.Meta(max_length=128)]
+Value = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Keys = Annotated[dict[Code, Value], msgspec.Meta(min_length=1, max_length=8)]
+Fields = Annotated[list[Code], msgspec.Meta(min_length=1, max_length=40)]
+Claims = Annotated[dict[Code, Value], msgspec.Meta(min_length=1, max_length=40)]
+
+
+class _Question(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    resource: Code
+    grant: Code
+    purpose: Text
+    keys: Keys
+    case: Text = ""
+    trace: Text = ""
+
+
+class Query(_Question, forbid_unknown_fields=True):
+    """查询: give me these fields of the rows that the keys find."""
+
+    fields: Fields
+
+
+class Verify(_Question, forbid_unknown_fields=True):
+    """核验: does what is claimed agree with the row that the keys find?"""
+
+    claims: Claims
+
+
+NOTHING = msgspec.Raw(b"null")
+
+
+class PeerAnswer(msgspec.Struct):
+    """A node's answer to a relayed call. The receipts are kept byte for byte, as their signatures need."""
+
+    call: str
+    answer: dict[str, Any]
+    salt: str
+    receipt: msgspec.Raw
+    hops: list[msgspec.Raw]
+
+
+class PeerError(msgspec.Struct):
+    """What a node says when it does not answer."""
+
+    code: Code
+    message: dict[str, str]
+    details: dict[str, Any] = {}
+
+
+class PeerRefusal(msgspec.Struct):
+    """A node's refusal or fault, with the receipt of a refusal."""
+
+    error: PeerError
+    node: str
+    receipt: msgspec.Raw = NOTHING
+    hops: list[msgspec.Raw] = []
+
+
+Shape = TypeVar("Shape")
+
+
+def read(body: bytes, shape: type[Shape]) -> Shape:
+    """``body`` as a ``shape``. Raises BodyNotJson, RequestMisshapen (which never repeats values)."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as fault:
+        raise RequestMisshapen(where=str(fault)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BodyNotJson from None
+
+
+def call_of(question: Query | Verify, application: Application, call: str) -> Call:
+    """The call that a local application's question becomes, or RequestMisshapen."""
+    is_query = isinstance(question, Query)
+    asked = Call(
+        call=call,
+        trace=question.trace or call,
+        at=clock.rfc3339(clock.now()),
+        nonce=uuid.uuid4().hex,
+        consumer=Consumer(application.node, application.organisation, application.id),
+        resource=question.resource,
+        grant=question.grant,
+        purpose=question.purpose,
+        case=question.case,
+        mode="query" if is_query else "verify",
+        keys=question.keys,
+        fields=question.fields if isinstance(question, Query) else [],
+        claims=question.claims if isinstance(question, Verify) else {},
+    )
+    return checked(asked)
+
+
+def checked(call: Call) -> Call:
+    """The call, if it is within bounds wherever it came from; or RequestMisshapen."""
+    texts = (call.call, call.trace, call.resource, call.grant, call.purpose, call.case, *call.fields)
+    values = (*call.keys, *call.keys.values(), *call.claims, *call.claims.values())
+    if any(len(text) > 256 or not text.isprintable() for text in (*texts, *values)):
+        raise RequestMisshapen(where="control characters, or a text longer than 256 characters")
+    if len(set(call.fields)) != len(call.fields):
+        raise RequestMisshapen(where="a field is listed twice")
+    if len(call.keys) > 8 or len(call.fields) > 40 or len(call.claims) > 40:
+        raise RequestMisshapen(where="too many keys, fields or claims")
+    return call

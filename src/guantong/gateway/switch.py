@@ -1,0 +1,170 @@
+"""One call from the door to its answer: decide, then answer here or hand over to the next node.
+
+Whatever the outcome, this node's receipt is on disk before the outcome leaves.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guantong.bundle.types import Bundle
+from guantong.gateway.answers import Answer, answer, items_needed
+from guantong.gateway.decide import Allow, Refuse, decide
+from guantong.gateway.faults import PeerAnswerNotProved, TimeIsUp
+from guantong.gateway.proving import prove_answer, prove_receipt, salted
+from guantong.gateway.receipts import Asked, Ledger, Outcome, Role
+from guantong.gateway.relay import PeerSaidNo, Relay
+from guantong.gateway.sources.lookup import Row, SourceUnavailable
+from guantong.gateway.sources.opening import Sources
+from guantong.kit import clock
+from guantong.kit.errors import GuantongError
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call at this node's door.
+
+    ``arrived_as`` is this node's part if it is not the provider; ``sealed`` the call as its consumer's node
+    signed it (empty while that is this node); ``path`` the nodes passed so far; ``deadline`` a moment of the
+    event loop's clock.
+    """
+
+    asked: Asked
+    bundle: Bundle
+    arrived_as: Role
+    deadline: float
+    sealed: bytes = b""
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer with its proofs, all receipts as signed bytes."""
+
+    answer: Answer
+    salt: str
+    receipt: bytes
+    hops: tuple[bytes, ...] = ()
+    countersign: bytes | None = None
+
+
+class NotAnswered(Exception):
+    """The call was refused or failed. ``node`` said so; ``receipt`` is its, if it left one."""
+
+    def __init__(
+        self, error: GuantongError, node: str, receipt: bytes | None, hops: Sequence[bytes] = ()
+    ) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.node = node
+        self.receipt = receipt
+        self.hops = tuple(hops)
+
+
+class Switch:
+    """Answers calls by the bundle they came under."""
+
+    def __init__(self, node: str, ledger: Ledger, sources: Sources, relay: Relay) -> None:
+        self._node = node
+        self._ledger = ledger
+        self._sources = sources
+        self._relay = relay
+
+    async def answer(self, question: Question) -> Answered:
+        """The answer to ``question``; NotAnswered with the reason and its receipt otherwise."""
+        at = clock.now()
+        meter = self._ledger.meter
+        call = question.asked.call
+        verdict = decide(question.bundle, call, at=at, usage=meter.usage(call.grant, at))
+        resource = question.bundle.resources.get(call.resource)
+        is_mine = resource is not None and resource.node == self._node
+        role: Role = "provider" if is_mine else question.arrived_as
+        if isinstance(verdict, Refuse):
+            receipt = await self._left(question, role, _refusal(verdict))
+            raise NotAnswered(verdict.reason, self._node, receipt)
+        meter.count(call.grant, at)
+        if is_mine:
+            return await self._provided(question, verdict)
+        return await self._handed_over(question, verdict, role)
+
+    # ── this node holds the data ──
+
+    async def _provided(self, question: Question, allow: Allow) -> Answered:
+        asked = question.asked
+        try:
+            rows = await self._rows(question, allow)
+            given, count = answer(asked.call, allow, rows, self._ledger.mask_salt(allow.grant.id))
+        except GuantongError as fault:
+            receipt = await self._left(question, "provider", _fault(allow, fault))
+            raise NotAnswered(fault, self._node, receipt) from None
+        salt = os.urandom(16).hex()
+        digest = self._ledger.digest(salted(salt, given))
+        outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
+        return Answered(given, salt, await self._left(question, "provider", outcome))
+
+    async def _rows(self, question: Question, allow: Allow) -> list[Row]:
+        call = question.asked.call
+        binding = question.bundle.bindings.get(call.resource)
+        if binding is None:
+            raise SourceUnavailable(resource=call.resource)
+        try:
+            async with asyncio.timeout_at(question.deadline):
+                return await self._sources.rows(binding, call.keys, items_needed(allow))
+        except TimeoutError:
+            raise TimeIsUp(resource=call.resource) from None
+
+    # ── another node holds it ──
+
+    async def _handed_over(self, question: Question, allow: Allow, role: Role) -> Answered:
+        asked, bundle = question.asked, question.bundle
+        try:
+            said = await self._relay.hand_over(
+                asked.call, question.sealed, bundle, question.path, question.deadline, to=allow.resource.node
+            )
+            provider = bytes(said.receipt)
+            body = prove_answer(bundle, asked, answer=said.answer, salt=said.salt, receipt=provider)
+        except PeerSaidNo as no:
+            raise await self._passed_on(question, allow, role, no) from None
+        except GuantongError as fault:
+            receipt = await self._left(question, role, _fault(allow, fault))
+            raise NotAnswered(fault, self._node, receipt) from None
+        digest = self._ledger.digest(provider)
+        outcome = Outcome("allow", allow.rule, None, body["answer"], body["rows"], provider_receipt=digest)
+        own = await self._left(question, role, outcome)
+        hops = tuple(bytes(hop) for hop in said.hops)
+        if role == "consumer":
+            return Answered(said.answer, said.salt, provider, hops, countersign=own)
+        return Answered(said.answer, said.salt, provider, (own, *hops))
+
+    async def _passed_on(self, question: Question, allow: Allow, role: Role, no: PeerSaidNo) -> NotAnswered:
+        """What another node said instead of an answer, with its receipt proved and this node's own added."""
+        error: GuantongError = no.error
+        node, theirs, hops = no.node, no.receipt, no.hops
+        try:
+            body = None
+            if theirs is not None:
+                body = prove_receipt(question.bundle, question.asked, node=node, receipt=theirs)
+        except PeerAnswerNotProved as unproved:
+            error, node, theirs, hops = unproved, self._node, None, ()
+        refused = body is not None and body["decision"] == "refuse"
+        outcome = Outcome(
+            "refuse" if refused else "allow",
+            f"node:{node}" if refused else allow.rule,
+            reason=error.code,
+            provider_receipt=self._ledger.digest(theirs) if theirs else None,
+        )
+        own = await self._left(question, role, outcome)
+        return NotAnswered(error, node, theirs or own, (own, *hops) if theirs else hops)
+
+    async def _left(self, question: Question, role: Role, outcome: Outcome) -> bytes:
+        return await self._ledger.write(role, question.asked, question.bundle, outcome)
+
+
+def _refusal(refuse: Refuse) -> Outcome:
+    return Outcome("refuse", refuse.rule, reason=refuse.reason.code)
+
+
+def _fault(allow: Allow, fault: GuantongError) -> Outcome:
+    """An allowed call that was not answered all the same."""
+    return Outcome("allow", allow.rule, reason=fault.code)
