@@ -10,4 +10,8 @@ if os.environ.get("GUANTONG_TEST_DATABASE") == "postgresql":
     # The real address is filled in by tests/conftest.py once the server runs.
     os.environ["GUANTONG_DATABASE_URL"] = "postgresql://postgres@127.0.0.1:1/guantong"
 
-from guantong.site.settings import *  # noqa: E402, F403
+from guantong.site.settings import *  # noqa: F403
+
+if not os.environ.get("GUANTONG_DATABASE_URL"):
+    # A file, because the threads of one test would lock each other out of a database in memory.
+    DATABASES["default"]["TEST"] = {"NAME": str(NODE.home / "test.sqlite3")}  # noqa: F405

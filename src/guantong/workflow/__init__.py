@@ -20,7 +20,8 @@ deadlines are the platform's own business, not a timer's.
 Our extension elements (namespace ``https://guantong.example/bpmn``, prefix ``gt``):
 
 * in the process: ``gt:fact name type`` (``boolean integer text date``) declares a name that conditions and
-  rules may use; ``gt:input name type label label-en required`` declares a field of the form;
+  rules may use; ``gt:input name type label label-en required role from`` declares a field of the form
+  (``from``: the resident ID that a date of birth follows from, so that nobody is asked for it);
 * in a service task: ``gt:lookup resource mode result`` with ``gt:key item input`` (which form field is the
   key), ``gt:claim item input`` (what a *verify* asks to be confirmed), ``gt:field item`` (what a *query*
   wants); ``result`` names the mapping that turns the answer into facts;

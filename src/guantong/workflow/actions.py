@@ -9,15 +9,19 @@ from django.db import transaction
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import canonical
+from guantong.workflow.errors import DiagramUnreadable
 from guantong.workflow.models import FlowVersion
 from guantong.workflow.specification import compile_flow
 
 
-def publish(name: str, bpmn: str, dmn: Sequence[str] = (), *, by: Actor, at: datetime) -> FlowVersion:
+def publish(
+    name: str, bpmn: str | bytes, dmn: Sequence[str | bytes] = (), *, by: Actor, at: datetime
+) -> FlowVersion:
     """Check a diagram and its tables and make them the newest version of flow ``name``.
 
     The same texts published again give the version that already stands. Raises a DiagramRefused.
     """
+    bpmn, dmn = _text(bpmn, "BPMN"), [_text(each, "DMN") for each in dmn]
     specification = compile_flow(bpmn, dmn)
     digest = "sha-256:" + hashlib.sha256(canonical.dumps([bpmn, *dmn])).hexdigest()
     with transaction.atomic():
@@ -29,7 +33,7 @@ def publish(name: str, bpmn: str, dmn: Sequence[str] = (), *, by: Actor, at: dat
             version=1 if newest is None else newest.version + 1,
             digest=digest,
             bpmn=bpmn,
-            dmn=list(dmn),
+            dmn=dmn,
             specification=specification.as_json(),
             published_at=at,
         )
@@ -41,3 +45,12 @@ def publish(name: str, bpmn: str, dmn: Sequence[str] = (), *, by: Actor, at: dat
             details={"digest": digest},
         )
     return flow
+
+
+def _text(document: str | bytes, what: str) -> str:
+    if isinstance(document, str):
+        return document
+    try:
+        return document.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise DiagramUnreadable(what=what, fault="UTF-8") from fault

@@ -1,6 +1,7 @@
 """What a BPMN text declares, checked against the subset (see the package's docstring)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as part
 from typing import Final
 
 from lxml import etree
@@ -73,16 +74,16 @@ class Diagram:
     process: str
     name: str
     root: etree._Element
-    kinds: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    flows: list[Flow] = field(default_factory=list)
-    facts: dict[str, FactType] = field(default_factory=dict)
-    inputs: list[Input] = field(default_factory=list)
-    lookups: dict[str, Lookup] = field(default_factory=dict)
-    rules: dict[str, str] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    edges: dict[str, Edge] = field(default_factory=dict)
+    kinds: dict[str, str] = part(default_factory=dict)
+    names: dict[str, str] = part(default_factory=dict)
+    flows: list[Flow] = part(default_factory=list)
+    facts: dict[str, FactType] = part(default_factory=dict)
+    inputs: list[Input] = part(default_factory=list)
+    lookups: dict[str, Lookup] = part(default_factory=dict)
+    rules: dict[str, str] = part(default_factory=dict)
+    outcomes: dict[str, Outcome] = part(default_factory=dict)
+    shapes: dict[str, Shape] = part(default_factory=dict)
+    edges: dict[str, Edge] = part(default_factory=dict)
 
 
 def read_diagram(text: str) -> Diagram:
@@ -202,6 +203,8 @@ def _input(node: etree._Element) -> Input:
         label=_attribute(node, "label"),
         label_en=_attribute(node, "label-en"),
         required=node.get("required", "true") == "true",
+        role=node.get("role") or "",
+        source=node.get("from") or "",
     )
 
 
@@ -258,7 +261,11 @@ def _lookup(node: etree._Element) -> Lookup:
 
 
 def _check_names(diagram: Diagram) -> None:
-    inputs = {field.name for field in diagram.inputs}
+    inputs = {field.name: field for field in diagram.inputs}
+    for field in diagram.inputs:
+        source = inputs.get(field.source)
+        if field.source and (field.type != "date" or source is None or source.type != "resident_id"):
+            raise NameUndeclared(name=field.source, where=field.name)
     for step, lookup in diagram.lookups.items():
         for name in (*lookup.keys.values(), *lookup.claims.values()):
             if name not in inputs:

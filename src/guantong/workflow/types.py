@@ -33,13 +33,19 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One field of the form. ``type``: text, person_name, resident_id, division, date or phone."""
+    """One field of the form. ``type``: text, person_name, resident_id, division, date or phone.
+
+    ``role`` marks the names of the ``applicant`` and of the ``holder`` of the result. ``source`` is the
+    resident ID from which a date of birth follows, so that it is not asked for.
+    """
 
     name: str
     type: str
     label: str
     label_en: str
     required: bool = True
+    role: str = ""
+    source: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):
