@@ -143,7 +143,7 @@ def test_too_many_rows_are_refused_not_cut() -> None:
 def test_verify_never_discloses() -> None:
     call = cast.call(mode="verify", fields=[], claims={"name": "张三", "born_on": "19900101"})
     allow = allowed(mode="verify", fields=[], claims=call.claims)
-    given, _ = answer(call, allow, [("张三", "1991-01-01")], b"")
+    given, _ = answer(call, allow, [("1991-01-01", "张三")], b"")
     assert given == {"matched": {"name": "match", "born_on": "no_match"}}
     given, count = answer(call, allow, [], b"")
     assert (given, count) == ({"matched": {"name": "unknown", "born_on": "unknown"}}, 0)

@@ -137,6 +137,10 @@ class Town:
         reply = await self.courier.send(request.method, request.target_uri, headers=headers, body=raw)
         return Heard(reply, request)
 
+    async def courier_get(self, url: str) -> Reply:
+        self.courier.allow([url])
+        return await self.courier.send("GET", url)
+
 
 @dataclass
 class Heard:
@@ -248,12 +252,10 @@ async def running(folder: Path, suite_name: str = "international") -> AsyncItera
     """The town at work."""
     town = built(folder, suite_name)
     try:
-        for station in town.stations.values():
-            await station.start()
+        await asyncio.gather(*(station.start() for station in town.stations.values()))
         yield town
     finally:
-        for station in town.stations.values():
-            await station.stop()
+        await asyncio.gather(*(station.stop() for station in town.stations.values()))
         await town.courier.close()
 
 

@@ -38,6 +38,11 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     fields: list[str]
     claims: dict[str, str]
 
+    @property
+    def wanted(self) -> list[str]:
+        """The items that the call is about; claims in the order that they have at every node."""
+        return list(self.fields) if self.mode == "query" else sorted(self.claims)
+
     def as_body(self) -> dict[str, Any]:
         """Plain values, ready for canonical JSON."""
         body: dict[str, Any] = msgspec.to_builtins(self)

@@ -122,7 +122,7 @@ def _purpose_and_mode(grant: Grant, call: Call) -> None:
 
 def _fields(grant: Grant, resource: Resource, call: Call) -> tuple[str, ...]:
     """The fields asked for; each must be granted, and be an item that the resource still has."""
-    asked = tuple(call.fields if call.mode == "query" else call.claims)
+    asked = tuple(call.wanted)
     beyond = [field for field in asked if field not in grant.fields or field not in resource.items]
     if beyond or not asked:
         raise _Stop("fields", refusals.FieldsNotGranted(grant=grant.id, fields=_listed(beyond)))

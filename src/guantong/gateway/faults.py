@@ -126,9 +126,9 @@ class PeerRefused(GuantongError):
     """What another node said when it did not answer. Its words are passed on unchanged."""
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
-        super().__init__(**error.get("details", {}))
         self._status = status
         self._error = error
+        super().__init__(**error["details"])
 
     @property
     def code(self) -> str:  # type: ignore[override]  # the code is the other node's

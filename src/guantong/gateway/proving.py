@@ -34,7 +34,7 @@ def prove_answer(bundle: Bundle, asked: Asked, *, answer: Any, salt: str, receip
         body["role"] == "provider"
         and body["decision"] == "allow"
         and body["resource"] == asked.call.resource
-        and body["fields"] == _fields(asked.call)
+        and body["fields"] == asked.call.wanted
         and _digest_fits(body["answer"], salt, answer)
         and _within(asked.call, answer)
     )
@@ -90,7 +90,3 @@ def _within(call: Call, answer: Any) -> bool:
             outcomes = {"match", "no_match", "unknown"}
             return set(matched) == set(call.claims) and all(one in outcomes for one in matched.values())
     return False
-
-
-def _fields(call: Call) -> list[str]:
-    return list(call.fields if call.mode == "query" else call.claims)

@@ -158,7 +158,7 @@ class Ledger:
             "resource": call.resource,
             "version": resource.version if resource else 0,
             "mode": call.mode,
-            "fields": list(call.fields if call.mode == "query" else call.claims),
+            "fields": call.wanted,
             "grant": call.grant,
             "purpose": call.purpose,
             "case": call.case,
