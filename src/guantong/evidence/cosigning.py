@@ -81,8 +81,11 @@ class Cosigning:
                 raise _Refused(
                     f"refused with {reply.status}: {reply.body[:200].decode('utf-8', 'replace').strip()}"
                 )
-            self._seen[ref] = _size(reply.body, size)
-        raise _Refused("it has seen another tree of this size")
+            seen = _size(reply.body, size)
+            if seen == old:
+                raise _Refused("it has seen another tree of this size")
+            self._seen[ref] = seen
+        raise _Refused("what it has seen changes from one question to the next")
 
 
 class _Refused(Exception):

@@ -92,7 +92,11 @@ class Log:
         """Writers whose records cannot be read, and why."""
         self._latest = self._kept("signed")
         self._witnessed = self._kept("witnessed")
-        self._recover()
+        try:
+            self._recover()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def origin(self) -> str:
@@ -184,9 +188,12 @@ class Log:
 
     def _integrate_writer(self, writer: str, most: int) -> int:
         offset = self._index.cursor(writer)
-        if spool.end(self._spool_folder, writer) == offset:
+        end = spool.end(self._spool_folder, writer)
+        if end == offset:
             return 0
         try:
+            if end < offset:  # records that are leaves already have vanished from the spool
+                raise spool.SpoolDamaged(writer=writer, offset=end)
             found = list(islice(spool.read(self._spool_folder, writer, offset), most))
             self.troubles.pop(writer, None)
         except spool.SpoolDamaged as fault:

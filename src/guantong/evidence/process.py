@@ -32,7 +32,7 @@ async def _run(settings: Settings) -> None:
     log = Log(settings.log_folder, settings.spool_folder, read_key(settings.key_folder / LOG_KEY))
     witness = _witness(settings)
     try:
-        async with Courier([]) as courier, Running(log, _sender(log, courier)) as running:
+        async with Courier([]) as courier, Running(log, CourierSend(log, courier)) as running:
             config = uvicorn.Config(
                 LogServer(running, witness),
                 host=settings.host,
@@ -62,7 +62,7 @@ def _witness(settings: Settings) -> Witness | None:
     return Witness(settings.log_folder / "witness.sqlite", read_key(path), known.current)
 
 
-class _sender:  # noqa: N801 - a function with a memory
+class CourierSend:
     """``send`` for cosigning: through the courier, to the witnesses of the policy and nobody else."""
 
     def __init__(self, log: Log, courier: Courier) -> None:
@@ -71,6 +71,7 @@ class _sender:  # noqa: N801 - a function with a memory
         self._allowed: frozenset[str] = frozenset()
 
     async def __call__(self, method: str, url: str, body: bytes) -> Reply:
+        """Send it; a witness that has just joined the policy is allowed from now on."""
         wanted = frozenset(party.url for party in self._log.policy.witnesses.values() if party.url)
         if wanted != self._allowed:
             self._courier.allow(wanted)

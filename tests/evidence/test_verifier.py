@@ -1,0 +1,239 @@
+"""The offline verifier: good files get a sentence, everything else is refused with its reasons."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tests.evidence.cast import (
+    CITY_LOG,
+    CITY_NODE,
+    INTERNATIONAL,
+    PROVINCE_WITNESS,
+    City,
+    policy_text,
+    receipt,
+)
+
+from guantong.evidence import notes, proofs, verifier
+from guantong.evidence.checkpoints import cosign
+from guantong.evidence.keysets import KeySet, KeySetMissing
+from guantong.evidence.notes import Note
+from guantong.evidence.verifier import verify
+
+STRANGER = INTERNATIONAL.generate("999999.guantong.example/node")
+
+
+def write_keys(folder, *, nodes=(CITY_NODE,), policy=None):
+    folder.mkdir(exist_ok=True)
+    lines = [key.public.to_text() for key in nodes]
+    (folder / "nodes").write_text("# who signs receipts\n" + "\n".join(lines) + "\n")
+    (folder / "511600.policy").write_text(policy_text() if policy is None else policy)
+    return folder
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return KeySet.load(write_keys(tmp_path / "keys"))
+
+
+def proven(city, record):
+    city.append(*(receipt(number) for number in range(5)), record)
+    city.settle()
+    return city.proof(record)
+
+
+def codes(verdict):
+    assert verdict.ok is not bool(verdict.faults)
+    for fault in verdict.faults:
+        assert fault.zh
+        assert fault.en
+        assert fault.zh != fault.en
+    return {fault.code for fault in verdict.faults}
+
+
+def test_a_good_proof(city, keys):
+    verdict = verify(proven(city, receipt(7)), keys)
+    assert codes(verdict) == set()
+    assert verdict.ok
+    assert verdict.facts["body"]["call"] == "call-7"
+    assert (verdict.facts["index"], verdict.facts["origin"]) == (5, CITY_LOG.name)
+    assert list(verdict.facts["witnesses"]) == [PROVINCE_WITNESS.name]
+
+
+def test_no_single_bit_anywhere_can_be_changed(city, keys):
+    data = proven(city, receipt(7))
+    for position in range(len(data)):
+        for bit in (position % 8, 5):
+            touched = bytearray(data)
+            touched[position] ^= 1 << bit
+            assert not verify(bytes(touched), keys).ok, (position, bit)
+
+
+def test_nothing_can_be_added_or_left_out(city, keys):
+    data = proven(city, receipt(7))
+    for wrong in (
+        b"",
+        data + b"\n",
+        data + b" ",
+        b"\n" + data,
+        data[:-1],
+        data.replace(b"\n", b"\r\n"),
+        data * 2,
+    ):
+        assert not verify(wrong, keys).ok
+    lines = data.split(b"\n")
+    for number in range(len(lines)):
+        assert not verify(b"\n".join(lines[:number] + lines[number + 1 :]), keys).ok, lines[number]
+        assert not verify(b"\n".join([*lines[:number], lines[number], *lines[number:]]), keys).ok, lines[
+            number
+        ]
+
+
+def test_another_record_in_its_place(city, keys):
+    proof = proofs.read_proof(proven(city, receipt(7)))
+    assert codes(verify(proof.with_record(receipt(8)).to_bytes(), keys)) == {"not_in_this_tree"}
+    without = proofs.Proof(proof.index, proof.path, proof.checkpoint)
+    assert codes(verify(without.to_bytes(), keys)) == {"record_missing"}
+
+
+def test_a_log_rewritten_by_its_operator(city, keys, tmp_path):
+    before = proofs.read_proof(proven(city, receipt(7)))
+    # The operator starts again with the same key, leaving one receipt out.
+    rewritten = City(tmp_path / "again")
+    rewritten.witness.close()
+    rewritten.witness = city.witness
+    rewritten.append(*(receipt(number) for number in range(1, 5)), receipt(7), receipt(8))
+    rewritten.sign()
+    assert rewritten.cosign() == ["it has seen another tree of this size"]
+    rewritten.append(receipt(9))
+    rewritten.sign()
+    (trouble,) = rewritten.cosign()
+    assert trouble.startswith("refused with 422")
+    assert len(city.witness.suspicions()) == 2
+
+    # Its new tree has no cosignature; those of the old one do not fit; the old proof does not lead to the new root.
+    (tmp_path / "again/log/policy").write_text("quorum none\n")
+    after = proofs.read_proof(rewritten.proof(receipt(7)))
+    assert codes(verify(after.to_bytes(), keys)) == {"witness_missing"}
+    old, new = notes.read(before.checkpoint), notes.read(after.checkpoint)
+    stolen = Note(new.text, (*new.signatures, old.signatures[1]))
+    forged = proofs.Proof(after.index, after.path, stolen.to_bytes(), receipt(7))
+    assert codes(verify(forged.to_bytes(), keys)) == {"signature_wrong", "witness_missing"}
+    mixed = proofs.Proof(before.index, before.path, new.to_bytes(), receipt(7))
+    assert codes(verify(mixed.to_bytes(), keys)) >= {"witness_missing"}
+    rewritten.spool.close()
+    rewritten.log.close()
+
+
+def test_signatures_that_are_missing_or_strange(city, keys):
+    proof = proofs.read_proof(proven(city, receipt(7)))
+    note = notes.read(proof.checkpoint)
+    log, witness = note.signatures
+    other_witness = cosign(note.text, INTERNATIONAL.generate_witness("x/witness"), 1)
+    plain = notes.sign(note.text, STRANGER).signatures[0]
+    for signatures, expected in [
+        ((log,), {"witness_missing"}),
+        ((witness,), {"log_signature_missing"}),
+        ((log, witness, other_witness), {"unknown_signature"}),
+        ((log, witness, plain), {"unknown_signature"}),
+        ((log, witness, witness), {"unknown_signature"}),
+        ((log, other_witness), {"unknown_signature", "witness_missing"}),
+    ]:
+        content = Note(note.text, signatures).to_bytes()
+        changed = proofs.Proof(proof.index, proof.path, content, proof.extra)
+        assert codes(verify(changed.to_bytes(), keys)) == expected
+
+
+def test_the_wrong_key_set(city, tmp_path):
+    data = proven(city, receipt(7))
+    for nodes, policy, expected in [
+        ([STRANGER], None, {"unknown_key"}),
+        ([CITY_NODE], policy_text(log=INTERNATIONAL.generate("other/log")), {"unknown_log"}),
+        (
+            [CITY_NODE],
+            policy_text(log=INTERNATIONAL.generate(CITY_LOG.name)),
+            {"log_signature_missing", "unknown_signature"},
+        ),
+        (
+            [CITY_NODE],
+            policy_text(witness=INTERNATIONAL.generate_witness("w")),
+            {"unknown_signature", "witness_missing"},
+        ),
+    ]:
+        wrong = KeySet.load(write_keys(tmp_path / "wrong", nodes=nodes, policy=policy))
+        assert codes(verify(data, wrong)) == expected
+
+
+def test_a_node_cannot_speak_for_another(city, tmp_path):
+    keys = KeySet.load(write_keys(tmp_path / "keys", nodes=[CITY_NODE, STRANGER]))
+    claimed = receipt(7, key=STRANGER, node="511600")
+    assert codes(verify(proven(city, claimed), keys)) == {"signed_by_another"}
+
+
+def test_every_fault_is_told(city, keys):
+    proof = proofs.read_proof(proven(city, receipt(7)))
+    note = notes.read(proof.checkpoint)
+    wrong = proofs.Proof(
+        proof.index, proof.path, Note(note.text, note.signatures[:1]).to_bytes(), receipt(8, key=STRANGER)
+    )
+    assert codes(verify(wrong.to_bytes(), keys)) == {"unknown_key", "not_in_this_tree", "witness_missing"}
+
+
+def test_the_command(city, tmp_path, capsys):
+    folder = write_keys(tmp_path / "keys")
+    good, bad = tmp_path / "nation-identity.proof", tmp_path / "bad.proof"
+    good.write_bytes(proven(city, receipt(7)))
+    bad.write_bytes(good.read_bytes()[:-2])
+    assert verifier.main([str(good), "--keys", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "✔ nation-identity.proof：节点 511600 于 2026-11-22T13:20:00.123Z 提供了数据（提供方 公安部门；"
+    )
+    for part in (
+        "字段 姓名、籍贯",
+        "授权 g-1",
+        "用途 入学审核",
+        "的第 6 条",
+        "见证方 510000.guantong.example/witness",
+    ):
+        assert part in said
+    assert verifier.main([str(good), str(bad), "--keys", str(folder), "--lang", "en"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("✔ nation-identity.proof: node 511600 provided data at 2026-11-22")
+    assert out[1] == "✘ bad.proof: The signed note is malformed: no newline at the end. [note_malformed]"
+    assert verifier.main([str(tmp_path / "none.proof"), "--keys", str(folder)]) == 1
+    assert "[unreadable]" in capsys.readouterr().out
+
+
+def test_the_command_used_wrongly(tmp_path, capsys):
+    assert verifier.main([]) == 2
+    assert verifier.main(["a.proof", "--keys", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_key_sets(tmp_path):
+    folder = write_keys(tmp_path / "keys")
+    one = tmp_path / "one-file"
+    one.write_text(policy_text() + f"node {CITY_NODE.public.to_text()}\n")
+    assert KeySet.load(one).nodes == KeySet.load(folder).nodes
+    assert KeySet.load(one).policy(CITY_LOG.name)[1] == CITY_LOG.public
+    assert KeySet.load(folder).policy("other") is None
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with pytest.raises(KeySetMissing):
+        KeySet.load(folder)
+
+
+def test_it_needs_neither_network_nor_database():
+    forbidden = (
+        "sqlite3",
+        "_sqlite3",
+        "pyreqwest",
+        "uvicorn",
+        "django",
+        "guantong.courier",
+        "guantong.bundle",
+    )
+    code = f"import sys, guantong.evidence.verifier; sys.exit([m for m in {forbidden!r} if m in sys.modules] or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
