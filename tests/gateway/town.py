@@ -7,7 +7,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from guantong.gateway.process import Parts, parts_of, serve
 from guantong.kit import clock, envelope, http_signatures
 from guantong.kit.http_signatures import Request, Response
 from guantong.kit.settings import Settings
-from guantong.kit.suites import SigningKey
+from guantong.kit.suites import SigningKey, suite
 
 PEOPLE = [
     ("511602199001011234", "张三", "1990-01-01", "511602", "13812345678"),
@@ -68,6 +68,15 @@ class Station:
         """Put a changed bundle, one number higher, where the gateway looks."""
         self.bundle = msgspec.structs.replace(self.bundle, sequence=self.bundle.sequence + 1, **changes)
         publish(self.settings.bundle_folder, seal(self.bundle, self.key))
+
+    def with_log(self) -> None:
+        """Give the station a log of its own: a key and a port."""
+        (self.home / "keys/log.key").write_text(
+            suite(self.settings.suite).generate(f"{self.settings.name}/log").to_text()
+        )
+        with listening() as place:
+            port = place.getsockname()[1]
+        self.settings = replace(self.settings, log_port=port, log_url="").completed()
 
     async def start(self) -> None:
         parts = parts_of(self.settings, 0)
@@ -130,6 +139,11 @@ class Town:
             keyid=how.pop("keyid", cast.ENROLMENT), **how,
         )  # fmt: skip
         return await self.send(request, raw)
+
+    async def get(self, path: str, *, key: SigningKey | None = None) -> "Heard":
+        """Sign and send a GET to the city's gateway as the school's application."""
+        used = key or self.keys.application
+        return await self.send(signed("GET", self.city.url + path, b"", used, keyid=cast.ENROLMENT), b"")
 
     async def send(self, request: Request, raw: bytes) -> "Heard":
         self.courier.allow([station.url for station in self.stations.values()])

@@ -124,8 +124,12 @@ async def serve(
 
 
 async def _watch(parts: Parts, *, alerts: bool) -> None:
+    supervisor = multiprocessing.parent_process()
     while True:
         await asyncio.sleep(POLL_S)
+        if supervisor is not None and not supervisor.is_alive():
+            # Left behind by a killed supervisor: make room for the processes that the next one starts.
+            signal.raise_signal(signal.SIGTERM)
         try:
             await _look(parts, alerts=alerts)
         except Exception as fault:  # noqa: BLE001 - watching must outlive a full disk or an unreadable folder

@@ -3,6 +3,7 @@
 They hold digests and signatures only, and prove themselves; whoever carries them need not be trusted.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from guantong.bundle.types import Bundle
@@ -34,17 +35,19 @@ class Proofs:
         if len(digest) != 64 or not set(digest) <= _HEX:
             raise PathUnknown
         if node == self._node:
-            return await self._own(f"/proof/{digest}")
+            return await self._own(f"/proof/{digest}", deadline)
         return await self._forwarded(f"/v1/proofs/{node}/{digest}", bundle, path, deadline, to=node)
 
     async def checkpoint(self, node: str, bundle: Bundle, path: tuple[str, ...], deadline: float) -> Outgoing:
         """The latest cosigned checkpoint of the log of ``node``."""
         if node == self._node:
-            return await self._own("/checkpoint")
+            return await self._own("/checkpoint", deadline)
         return await self._forwarded(f"/v1/nodes/{node}/checkpoint", bundle, path, deadline, to=node)
 
-    async def _own(self, path: str) -> Outgoing:
-        reply = await self._courier.send("GET", self._log_url + path, peer=f"{self._node}/log")
+    async def _own(self, path: str, deadline: float) -> Outgoing:
+        left_s = max(0.0, deadline - asyncio.get_running_loop().time())
+        url = self._log_url + path
+        reply = await self._courier.send("GET", url, timeout_s=left_s, peer=f"{self._node}/log")
         return _outgoing(reply)
 
     async def _forwarded(
