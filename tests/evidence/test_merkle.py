@@ -59,6 +59,13 @@ def test_every_tree_is_consistent_with_its_beginnings_only(data, new):
             merkle.check_consistency(old, roots[0], new, defined(rewritten), path)
 
 
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 3), (4, 300), (8, 9)])
+def test_a_tree_that_claims_to_grow_under_the_same_root(old, new):
+    root = defined(LEAVES[:old])
+    with pytest.raises(ProofWrong):
+        merkle.check_consistency(old, root, new, root, [])
+
+
 def test_a_leaf_outside():
     with pytest.raises(ProofWrong):
         merkle.root_of_inclusion(1, 1, LEAVES[0], [])

@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from hashlib import sha256
 
@@ -12,6 +16,7 @@ import uvicorn
 from tests.evidence.cast import CITY_LOG, CITY_NODE, INTERNATIONAL, PROVINCE_WITNESS, policy_text, receipt
 
 from guantong.courier.client import Courier
+from guantong.courier.errors import PeerUnreachable
 from guantong.evidence import proofs
 from guantong.evidence.configuration import known_logs_file
 from guantong.evidence.keysets import KeySet
@@ -38,7 +43,6 @@ async def served(folder, spool_folder, key, port, *, witness=None):
     async with Courier([]) as courier, Running(log, CourierSend(log, courier)) as running:
         config = uvicorn.Config(LogServer(running, witness), port=port, lifespan="off", log_level="error")
         server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None
         task = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it no other way
             await asyncio.sleep(0.01)
@@ -109,6 +113,44 @@ async def test_a_receipt_is_proven_over_http_and_waits_while_the_witness_is_away
                 assert (await until(at, courier, 200)).status == 200
                 health = msgspec.json.decode((await courier.send("GET", f"{url}/health")).body)
                 assert (health["witnessed"], health["troubles"]["witnesses"]) == (2, {})
+
+
+def run_city(home, port):
+    code = "import os; from guantong.evidence.process import run_log; from guantong.kit.settings import Settings;"
+    code += "run_log(Settings.read(os.environ, open))"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "GUANTONG_NODE": "511600",
+        "GUANTONG_HOME": str(home),
+        "GUANTONG_LOG_PORT": str(port),
+        "GUANTONG_DEVELOPMENT": "true",
+    }
+    return subprocess.Popen([sys.executable, "-c", code], env=environment)
+
+
+async def test_the_process_starts_is_killed_starts_again_and_stops_when_told(tmp_path):
+    port = free_port()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/log.key").write_text(CITY_LOG.to_text() + "\n")
+    (tmp_path / "keys/witness.key").write_text(PROVINCE_WITNESS.to_text() + "\n")
+    url = f"http://127.0.0.1:{port}"
+    async with Courier([url]) as courier:
+        with Spool(tmp_path / "spool", "gateway-1") as spool:
+            for number, how in enumerate((signal.SIGKILL, signal.SIGTERM)):
+                process = run_city(tmp_path, port)
+                await spool.append(receipt(number))
+                at = f"{url}/proof/{sha256(receipt(number)).hexdigest()}"
+                deadline = time.monotonic() + 20
+                while True:
+                    with contextlib.suppress(PeerUnreachable):
+                        if (await courier.send("GET", at)).status == 200:
+                            break
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.05)
+                assert (await courier.send("POST", f"{url}/add-checkpoint", body=b"x")).status == 400
+                process.send_signal(how)
+                assert await asyncio.to_thread(process.wait, 10) == (0 if how == signal.SIGTERM else -how)
 
 
 async def test_what_the_server_answers(tmp_path):

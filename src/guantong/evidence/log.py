@@ -191,9 +191,10 @@ class Log:
         end = spool.end(self._spool_folder, writer)
         if end == offset:
             return 0
+        if end < offset:  # records that are leaves already have vanished from the spool
+            self.troubles[writer] = spool.SpoolDamaged(writer=writer, offset=end)
+            return 0
         try:
-            if end < offset:  # records that are leaves already have vanished from the spool
-                raise spool.SpoolDamaged(writer=writer, offset=end)
             found = list(islice(spool.read(self._spool_folder, writer, offset), most))
             self.troubles.pop(writer, None)
         except spool.SpoolDamaged as fault:

@@ -1,6 +1,9 @@
 """The log's process: integrator, witness and HTTP server together, stopped by SIGTERM or SIGINT."""
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -42,11 +45,27 @@ async def _run(settings: Settings) -> None:
                 access_log=False,
                 server_header=False,
             )
-            await uvicorn.Server(config).serve()
+            await _serve(config)
     finally:
         log.close()
         if witness:
             witness.close()
+
+
+async def _serve(config: uvicorn.Config) -> None:
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again after serving, and end the process uncleaned."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def read_key(path: Path) -> SigningKey:
