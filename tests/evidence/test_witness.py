@@ -91,7 +91,7 @@ def test_422_for_a_rewritten_history(witness):
     for wrong in (path[:-1], [*path, path[0]], path[::-1]):
         assert witness.add_checkpoint(write_request(6, wrong, note(13).to_bytes())).status == 422
     assert witness.seen(CITY_LOG.name)[0] == 6
-    assert len(witness.suspicions()) == 4
+    assert len(witness.suspicions()) == witness.suspicion_count() == 4
 
 
 def test_422_for_a_proof_where_none_belongs(witness):

@@ -8,12 +8,10 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from guantong.kit.http_keys import EcdsaP256Key, HmacKey, RsaPssKey
 from guantong.kit.http_signatures import (
-    EcdsaP256Key,
-    HmacKey,
     Request,
     Response,
-    RsaPssKey,
     SignatureWrong,
     check_content_digest,
     content_digest,

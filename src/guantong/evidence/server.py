@@ -92,7 +92,7 @@ class LogServer:
         if path.startswith("/proof/"):
             return await asyncio.to_thread(self._proof, path.removeprefix("/proof/"))
         if path == "/health":
-            return self._health()
+            return await asyncio.to_thread(self._health)
         raise NothingHere
 
     async def _add_checkpoint(self, receive: Receive) -> Answer:
@@ -125,6 +125,7 @@ class LogServer:
             "origin": log.origin,
             "size": log.latest.checkpoint.size if log.latest else 0,
             "witnessed": log.witnessed.checkpoint.size if log.witnessed else None,
+            "suspicions": self._witness.suspicion_count() if self._witness else 0,
             "troubles": {
                 "log": running.trouble,
                 "policy": str(log.policy_trouble) if log.policy_trouble else None,

@@ -88,6 +88,12 @@ class Witness:
                 "SELECT at, origin, request FROM suspicion ORDER BY rowid"
             ).fetchall()
 
+    def suspicion_count(self) -> int:
+        """How many such requests are kept (at most 1,000)."""
+        with self._lock:
+            (count,) = self._database.execute("SELECT count(*) FROM suspicion").fetchone()
+        return int(count)
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
