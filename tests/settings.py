@@ -15,3 +15,6 @@ from guantong.site.settings import *  # noqa: F403
 if not os.environ.get("GUANTONG_DATABASE_URL"):
     # A file, because the threads of one test would lock each other out of a database in memory.
     DATABASES["default"]["TEST"] = {"NAME": str(NODE.home / "test.sqlite3")}  # noqa: F405
+
+# Passwords in tests protect nothing; a slow hash would only slow the tests.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -7,7 +7,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "guantong"
 CONTROL = {"journal", "identity", "workflow", "catalog", "sharing", "federation", "counter"}
 DOORS = {"actions", "queries", "types", "errors", "models"}
 # Workflow's interface is its engine: a run is a value, not a row, and expressions say what values are.
-MORE_DOORS = {("workflow", "engine"), ("workflow", "expressions")}
+MORE_DOORS = {("workflow", "engine"), ("workflow", "expressions"), ("workflow", "drawing")}
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager", "service"}
 
 

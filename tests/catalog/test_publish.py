@@ -1,0 +1,103 @@
+"""The life of an entry, and who may move it."""
+
+import pytest
+from tests.cast import NODE, NOON, PERMITS, assemble, content, publish_permits
+
+from guantong.catalog import actions, queries
+from guantong.catalog.errors import ContentWrong, NotTheProvider, ResourceStateWrong
+from guantong.catalog.models import Resource, State
+from guantong.journal.models import Entry, OutboxMessage
+from guantong.journal.types import Actor
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_draft_is_submitted_and_published() -> None:
+    resource = publish_permits(assemble())
+    assert (resource.state, resource.live_version) == (State.PUBLISHED, 1)
+    assert queries.search("居住证").get() == resource
+    acts = set(Entry.objects.filter(subject_id=PERMITS).values_list("act", flat=True))
+    assert acts == {"resource.drafted", "resource.submitted", "resource.published"}
+    assert OutboxMessage.objects.filter(topic="bundle.stale").exists()
+
+
+def test_a_pending_edit_does_not_disturb_the_live_version() -> None:
+    cast = assemble()
+    resource = publish_permits(cast)
+    edited = actions.read_content(content(name="居住证基本信息"))
+    drafted = actions.draft(edited, node=NODE, by=cast.as_actor(cast.luo), at=NOON)
+    assert drafted.state == State.PUBLISHED
+    assert drafted.live is not None
+    assert drafted.live.name == "居住证信息"
+    submitted = actions.submit(resource, by=cast.as_actor(cast.luo), at=NOON)
+    published = actions.publish(submitted, by=cast.as_actor(cast.jiang), at=NOON)
+    assert (published.name, published.live_version) == ("居住证基本信息", 2)
+    assert [version.content["name"] for version in published.versions.all()] == [
+        "居住证信息",
+        "居住证基本信息",
+    ]
+
+
+def test_another_department_may_not_touch_it() -> None:
+    cast = assemble()
+    resource = publish_permits(cast)
+    with pytest.raises(NotTheProvider):
+        actions.withdraw(resource, by=cast.as_actor(cast.xu), at=NOON)
+    assert Resource.objects.get().state == State.PUBLISHED
+
+
+def test_a_draft_cannot_be_published_unreviewed() -> None:
+    cast = assemble()
+    drafted = actions.draft(actions.read_content(content()), node=NODE, by=cast.as_actor(cast.luo), at=NOON)
+    with pytest.raises(ResourceStateWrong):
+        actions.publish(drafted, by=cast.as_actor(cast.jiang), at=NOON)
+
+
+def test_a_withdrawn_entry_leaves_the_catalogue() -> None:
+    cast = assemble()
+    actions.withdraw(publish_permits(cast), by=cast.as_actor(cast.jiang), at=NOON)
+    assert not queries.search("居住证").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"sharing_type": "not_shared", "sharing_basis": ""}, "sharing_basis"),
+        ({"sharing_condition": " "}, "sharing_condition"),
+        ({"code": "12"}, "code"),
+        ({"lookups": [["passport"]]}, "lookups"),
+        ({"items": [{"name": "a", "label": "甲"}, {"name": "a", "label": "乙"}], "lookups": []}, "items"),
+        ({"items": [{"name": "a", "label": "甲", "level": 9}], "lookups": []}, "items"),
+        ({"colour": "red"}, "content"),
+    ],
+)
+def test_content_that_breaks_the_guide_is_refused(changes: dict[str, object], field: str) -> None:
+    with pytest.raises(ContentWrong) as refused:
+        actions.read_content(content(**changes))
+    assert refused.value.details["field"] == field
+
+
+def test_changes_of_another_node_are_taken_in_once_and_in_order() -> None:
+    assemble()
+    by = Actor("node", "510000", "四川", "510000")
+    entry = {
+        "node": "510000",
+        "version": 2,
+        "is_withdrawal": False,
+        "content": content(code="3070510000001/000001"),
+    }
+    assert actions.take_in(entry, by=by, at=NOON)
+    assert not actions.take_in(entry, by=by, at=NOON)
+    assert not actions.take_in({**entry, "version": 1}, by=by, at=NOON)
+    with pytest.raises(NotTheProvider):
+        actions.take_in({**entry, "node": "330000", "version": 3}, by=by, at=NOON)
+
+
+def test_the_feed_numbers_changes_once() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    by = cast.as_actor(cast.tian)
+    assert actions.number_changes(by=by, at=NOON) == 1
+    assert actions.number_changes(by=by, at=NOON) == 0
+    assert [change.number for change in queries.changes_after(0, nodes=[NODE])] == [1]
+    assert queries.changes_after(1, nodes=[NODE]) == []
