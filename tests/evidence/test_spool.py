@@ -129,6 +129,25 @@ def test_a_full_disk_refuses_and_recovers(tmp_path, monkeypatch):
         assert records(tmp_path) == [b"first", b"third"]
 
 
+def test_a_full_disk_leaves_whole_records_where_a_reader_may_have_seen_them(tmp_path, monkeypatch):
+    with Spool(tmp_path, "w") as writing:
+        real = os.write
+
+        def all_but_one_byte(file, data):
+            real(file, bytes(data)[:-1])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", all_but_one_byte)
+        with writing._bell:
+            both = [writing._enqueue(record) for record in (b"first", b"second")]
+        for done in both:
+            with pytest.raises(SpoolFailed):
+                done.result()
+        monkeypatch.setattr(os, "write", real)
+        writing.append_now(b"third")
+        assert records(tmp_path) == [b"first", b"third"]
+
+
 def test_after_a_failed_sync_nothing_more_is_promised(tmp_path, monkeypatch):
     real = os.fdatasync
     with Spool(tmp_path, "w") as writing:

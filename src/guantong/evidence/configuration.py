@@ -29,12 +29,12 @@ class Reread(Generic[T]):
         """The content now; :attr:`trouble` says why a change was not taken."""
         stamp = self._look()
         if stamp != self._stamp:
-            self._stamp, self.trouble = stamp, None
             try:
                 text = self._path.read_text("utf-8") if stamp else None
                 self._content = self._absent if text is None else self._parse(text)
+                self._stamp, self.trouble = stamp, None
             except GuantongError as fault:
-                self.trouble = fault
+                self._stamp, self.trouble = stamp, fault
             except (OSError, UnicodeDecodeError):
                 self._stamp = None  # it vanished or is half written: look again next time
         return self._content

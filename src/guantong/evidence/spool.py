@@ -145,7 +145,9 @@ class Spool:
         try:
             _write_all(self._file, frames)
         except OSError:
-            # A full disk: take the half-written batch back, so that a later append starts at a clean end.
+            # A full disk. Whole records of the batch stay, because a reader may have taken them already;
+            # they were not acknowledged, which is harmless. Only the torn one is taken back.
+            self._length = _whole_until(self._file, self._length)
             os.ftruncate(self._file, self._length)
             raise
         try:
@@ -162,9 +164,7 @@ class Spool:
             return _create_segment(self._folder, 0), 0, 0
         path = _segment_path(self._folder, starts[-1])
         file = os.open(path, os.O_RDWR | os.O_APPEND)
-        length = 0
-        for length in _frame_ends(file):  # noqa: B007 - the last one is where whole records end
-            pass
+        length = _whole_until(file, 0)
         _cut(file, length, path)
         os.fdatasync(file)
         return file, starts[-1], length
@@ -211,8 +211,8 @@ def writers(folder: Path) -> list[str]:
 def _read_segment(path: Path, start: int, offset: int) -> Iterator[Spooled]:
     file = os.open(path, os.O_RDONLY)
     try:
+        limit = os.fstat(file).st_size  # first the limit, then the sync: what comes later is not read
         os.fdatasync(file)
-        limit = os.fstat(file).st_size
         at, buffer, base = offset - start, b"", offset - start
         while True:
             record = _whole_record(buffer, at - base)
@@ -249,19 +249,17 @@ def _whole_record(buffer: bytes, at: int) -> bytes | None:
     return record if len(record) == length and zlib.crc32(record) == crc else None
 
 
-def _frame_ends(file: int) -> Iterator[int]:
-    """Where each whole record of an open segment ends."""
-    buffer = b""
-    at = base = 0
+def _whole_until(file: int, at: int) -> int:
+    """Where the last whole record of an open segment ends, looking from ``at`` on."""
+    buffer, base = b"", at
     while True:
         record = _whole_record(buffer, at - base)
         if record is None:
             buffer, base = os.pread(file, _READ_AHEAD + _FRAME.size + LARGEST_RECORD, at), at
             record = _whole_record(buffer, 0)
             if record is None:
-                return
+                return at
         at += _FRAME.size + len(record)
-        yield at
 
 
 def _framed(record: bytes) -> bytes:
