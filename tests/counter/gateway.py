@@ -98,6 +98,7 @@ class StandIn:
             "trace": asked["trace"],
             "role": "provider",
             "node": "511600",
+            "provider": {"node": "511600", "organisation": "P-1"},
             "at": clock.rfc3339(clock.now()),
             "resource": asked["resource"],
             "grant": asked["grant"],

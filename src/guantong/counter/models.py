@@ -3,6 +3,8 @@
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from guantong.identity.models import Organisation
 from guantong.workflow.models import FlowVersion
@@ -11,17 +13,17 @@ from guantong.workflow.models import FlowVersion
 class TaskType(models.TextChoices):
     """事项类型: the two-digit types that the programme prescribes."""
 
-    LICENCE = "01", "行政许可"
-    PENALTY = "02", "行政处罚"
-    COERCION = "03", "行政强制"
-    LEVY = "04", "行政征收"
-    PAYMENT = "05", "行政给付"
-    INSPECTION = "06", "行政检查"
-    CONFIRMATION = "07", "行政确认"
-    REWARD = "08", "行政奖励"
-    RULING = "09", "行政裁决"
-    OTHER = "10", "其他行政权力"
-    SERVICE = "20", "公共服务"
+    LICENCE = "01", _("administrative licence")
+    PENALTY = "02", _("administrative penalty")
+    COERCION = "03", _("administrative coercion")
+    LEVY = "04", _("administrative levy")
+    PAYMENT = "05", _("administrative payment")
+    INSPECTION = "06", _("administrative inspection")
+    CONFIRMATION = "07", _("administrative confirmation")
+    REWARD = "08", _("administrative reward")
+    RULING = "09", _("administrative ruling")
+    OTHER = "10", _("other administrative power")
+    SERVICE = "20", _("public service")
 
 
 class ServiceItem(models.Model):
@@ -49,11 +51,11 @@ class ServiceItem(models.Model):
 class CaseState(models.TextChoices):
     """Where a case stands."""
 
-    RUNNING = "running", "办理中"
-    WAITING = "waiting", "等待中"
-    ADMITTED = "admitted", "准予"
-    REFUSED = "refused", "不予"
-    WITHDRAWN = "withdrawn", "已撤回"
+    RUNNING = "running", pgettext_lazy("case", "in progress")
+    WAITING = "waiting", pgettext_lazy("case", "waiting")
+    ADMITTED = "admitted", pgettext_lazy("case", "admitted")
+    REFUSED = "refused", pgettext_lazy("case", "refused")
+    WITHDRAWN = "withdrawn", pgettext_lazy("case", "withdrawn")
 
 
 OPEN_STATES = (CaseState.RUNNING, CaseState.WAITING)
@@ -107,10 +109,10 @@ class Party(models.Model):
 class LookupState(models.TextChoices):
     """Where one look-up stands."""
 
-    PENDING = "pending", "待查询"
-    WAITING = "waiting", "等待重试"
-    ANSWERED = "answered", "已取得"
-    REFUSED = "refused", "被拒绝"
+    PENDING = "pending", pgettext_lazy("look-up", "to be asked")
+    WAITING = "waiting", pgettext_lazy("look-up", "waiting to be asked again")
+    ANSWERED = "answered", pgettext_lazy("look-up", "answered")
+    REFUSED = "refused", pgettext_lazy("look-up", "turned away")
 
 
 class Lookup(models.Model):
@@ -158,8 +160,8 @@ class Lookup(models.Model):
 class CertificateState(models.TextChoices):
     """证照状态 (GB/T 36903)."""
 
-    VALID = "valid", "有效"
-    REVOKED = "revoked", "撤销"
+    VALID = "valid", pgettext_lazy("certificate", "valid")
+    REVOKED = "revoked", pgettext_lazy("certificate", "revoked")
 
 
 class Certificate(models.Model):

@@ -5,8 +5,8 @@ from django.utils.crypto import salted_hmac
 
 from guantong.counter.errors import CaseUnknown, CertificateUnknown, ItemUnknown
 from guantong.counter.models import Case, Certificate, Party, ServiceItem
-from guantong.identity.models import Person
-from guantong.identity.queries import may
+from guantong.identity.models import Division, Person
+from guantong.identity.queries import division_name, may
 from guantong.kit import codes
 from guantong.workflow.engine import Run
 from guantong.workflow.queries import specification
@@ -91,3 +91,25 @@ def certificate(identifier: str) -> Certificate:
     if found is None:
         raise CertificateUnknown(identifier=identifier)
     return found
+
+
+def certificates_of(person: Person) -> QuerySet[Certificate]:
+    """The certificates whose whole content a person may see."""
+    return Certificate.objects.filter(case__in=cases_for(person).values("pk"))
+
+
+def division_code(text: str) -> str:
+    """The six-digit code of a county that is named in full (四川省广安市广安区) or by a name that only it has.
+
+    Anything else comes back as it was, for the form to judge.
+    """
+    text = text.strip()
+    if not text or text.isdigit():
+        return text
+    counties = Division.objects.filter(level=4)
+    named = [each.code for each in counties.filter(name=text)[:2]]
+    if not named:
+        # the county's own name ends the full name
+        names = [text[n:] for n in range(1, len(text) - 1)]
+        named = [each.code for each in counties.filter(name__in=names) if division_name(each.code) == text]
+    return named[0][:6] if len(named) == 1 else text

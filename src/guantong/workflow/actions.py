@@ -21,9 +21,9 @@ def publish(
 
     The same texts published again give the version that already stands. Raises a DiagramRefused.
     """
-    bpmn, dmn = _text(bpmn, "BPMN"), [_text(each, "DMN") for each in dmn]
-    specification = compile_flow(bpmn, dmn)
-    digest = "sha-256:" + hashlib.sha256(canonical.dumps([bpmn, *dmn])).hexdigest()
+    diagram, tables = _text(bpmn, "BPMN"), [_text(each, "DMN") for each in dmn]
+    specification = compile_flow(diagram, tables)
+    digest = "sha-256:" + hashlib.sha256(canonical.dumps([diagram, *tables])).hexdigest()
     with transaction.atomic():
         newest = FlowVersion.objects.select_for_update().filter(name=name).order_by("-version").first()
         if newest is not None and newest.digest == digest:
@@ -32,8 +32,8 @@ def publish(
             name=name,
             version=1 if newest is None else newest.version + 1,
             digest=digest,
-            bpmn=bpmn,
-            dmn=dmn,
+            bpmn=diagram,
+            dmn=tables,
             specification=specification.as_json(),
             published_at=at,
         )
