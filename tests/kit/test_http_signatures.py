@@ -1,7 +1,9 @@
 """A signed message, and everything that can be wrong with one."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from guantong.kit.http_keys import EcdsaP256Key, HmacKey, RsaPssKey
 from guantong.kit.http_signatures import (
     ContentDigestWrong,
     Request,
@@ -139,3 +141,22 @@ def test_a_body_that_its_digest_does_not_name(field):
     check_content_digest(BODY, content_digest(BODY))
     with pytest.raises(ContentDigestWrong):
         check_content_digest(BODY, field)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "p256", "hmac"])
+def test_keys_of_other_kinds_sign_and_verify(kind):
+    if kind == "rsa":
+        private = rsa.generate_private_key(65537, 2048)
+        key, public = RsaPssKey(private.public_key(), private), RsaPssKey(private.public_key())
+    elif kind == "p256":
+        private = ec.generate_private_key(ec.SECP256R1())
+        key, public = EcdsaP256Key(private.public_key(), private), EcdsaP256Key(private.public_key())
+    else:
+        key = public = HmacKey(b"shared secret")
+    signature = key.sign(b"base")
+    assert public.verify(b"base", signature)
+    assert not public.verify(b"basE", signature)
+    assert not public.verify(b"base", signature[:-1])
+    if kind != "hmac":
+        with pytest.raises(ValueError, match="private"):
+            public.sign(b"base")
