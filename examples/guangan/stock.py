@@ -253,7 +253,7 @@ class Stock:
         own = [t.source for t in TABLES if DEPARTMENTS[t.department].node == self.node]
         sources = {
             name: os.environ.get(
-                f"TOWN_SOURCE_{name.upper()}", f"sqlite:///{self.folder / 'tables' / FILES[name]}"
+                f"TOWN_SOURCE_{name.upper()}", f"sqlite://{self.folder / 'tables' / FILES[name]}"
             )
             for name in own
         }
