@@ -177,6 +177,12 @@ def test_a_case_that_nobody_began_is_begun_by_the_worker(item, gateway):
     assert case.state == "admitted"
 
 
+def test_a_backlog_is_worked_off_in_one_beat(item, gateway):
+    cases = [take_in(item) for _ in range(20)]
+    assert actions.resume_waiting(by=SYSTEM, at=clock.now()) == 20
+    assert {Case.objects.get(pk=case.pk).state for case in cases} == {"admitted"}
+
+
 def test_workers_that_advance_the_same_case_together_ask_once_and_issue_once(item, gateway):
     gateway.delay_s = 0.05
     case = take_in(item)

@@ -94,6 +94,17 @@ def test_a_clerk_takes_a_family_in_and_sees_it_admitted(item, gateway, clerk):
     assert "Identity, residence" in browser(Person.objects.get(), "en").get(f"/serve/cases/{case.uuid}/").text
 
 
+def test_a_second_click_is_the_same_case(item, gateway, clerk):
+    import re
+
+    key = re.search(r'name="form_key" value="([^"]+)"', clerk.get(FORM).text)[1]
+    first = clerk.post(FORM, form(form_key=key))
+    second = clerk.post(FORM, form(form_key=key))
+    assert first.url == second.url
+    assert Case.objects.count() == 1
+    assert len(gateway.asked) == 6
+
+
 def test_a_wrong_check_digit_is_shown_at_its_field_with_what_was_typed(item, clerk):
     wrong = CHILD[:-1] + "2"
     page = clerk.post(FORM, form(child_id_number=wrong, child_name='<script>"'))

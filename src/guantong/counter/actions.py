@@ -1,5 +1,6 @@
 """The only writers of the counter: take a case in, carry it on, decide, issue, and keep the items."""
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,18 +32,28 @@ from guantong.workflow.models import FlowVersion
 from guantong.workflow.queries import newest, specification
 from guantong.workflow.types import Input, Specification
 
-CASES_A_ROUND = 20
+CASES_A_ROUND = 8
+"""At most four look-ups wait in each case, so one round is asked at once and no claim runs out meanwhile."""
+ROUNDS_A_BEAT = 25
 
 
-def accept(form: Mapping[str, str], item: ServiceItem, *, by: Actor, at: datetime) -> Case:
-    """Take one form in. Raises FormRefused with every fault, or ItemNotOpen; then nothing has been kept."""
+def accept(
+    form: Mapping[str, str], item: ServiceItem, *, by: Actor, at: datetime, key: uuid.UUID | None = None
+) -> Case:
+    """Take one form in. Raises FormRefused with every fault, or ItemNotOpen; then nothing has been kept.
+
+    ``key`` names the filled-in form: the same form sent twice (a second click) is the same case.
+    """
     if not item.flow:
         raise ItemNotOpen(item=item.name)
     flow = newest(item.flow)
     spec = specification(flow)
     values = forms.read(spec.inputs, form)
     with transaction.atomic():
-        case = _new_case(item, flow, spec, values, by=by, at=at)
+        known = Case.objects.select_for_update().filter(uuid=key).first() if key else None
+        if known is not None:
+            return known
+        case = _new_case(item, flow, spec, values, by=by, at=at, key=key or uuid.uuid4())
         record(
             "case.accepted",
             by=by,
@@ -61,9 +72,11 @@ def _new_case(
     *,
     by: Actor,
     at: datetime,
+    key: uuid.UUID,
 ) -> Case:
     applicant = _name(spec.inputs, values, "applicant")
     case = Case(
+        uuid=key,
         item=item,
         form=values,
         applicant_name=applicant,
@@ -102,9 +115,15 @@ def advance(case: Case, *, by: Actor, at: datetime) -> Case:
 
 def resume_waiting(*, by: Actor, at: datetime) -> int:
     """Carry on the open cases whose time has come (the worker's heartbeat); gives how many there were."""
-    cases = list(asking.due(at).order_by("id").values_list("pk", flat=True)[:CASES_A_ROUND])
-    _carry_on(cases, by=by, at=at)
-    return len(cases)
+    seen: set[int] = set()
+    for _ in range(ROUNDS_A_BEAT):
+        waiting = asking.due(at).exclude(pk__in=seen).order_by("id")
+        cases = list(waiting.values_list("pk", flat=True)[:CASES_A_ROUND])
+        _carry_on(cases, by=by, at=at)
+        seen.update(cases)
+        if len(cases) < CASES_A_ROUND:
+            break
+    return len(seen)
 
 
 def retry(case: Case, *, by: Actor, at: datetime) -> Case:

@@ -24,7 +24,7 @@ from guantong.workflow.queries import specification
 from guantong.workflow.types import Step
 
 LONGEST_PAUSE_S: Final = 30
-MOST_AT_ONCE: Final = 8
+MOST_AT_ONCE: Final = 32
 _CLAIM_MARGIN_S: Final = 10
 _NAMESPACE: Final = uuid.UUID("6f6e1c86-6f2c-5d0b-9d7e-5b6e5f0b3c11")
 
@@ -147,7 +147,7 @@ def note(lookup: Lookup, claim: Claim, result: Answered | Failed, *, at: datetim
         lookup.countersign, lookup.hops = result.countersign, result.hops
     else:
         lookup.error = _error(result, claim)
-        lookup.receipt = result.receipt or lookup.receipt
+        lookup.receipt, lookup.hops = result.receipt or lookup.receipt, result.hops or lookup.hops
         lookup.next_attempt_at = at + pause(lookup.attempts)
         lookup.state = LookupState.WAITING if result.is_passing else LookupState.REFUSED
     lookup.save()

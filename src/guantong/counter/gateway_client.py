@@ -74,6 +74,7 @@ class Failed:
     status: int
     receipt: dict[str, Any] | None = None
     call: str = ""
+    hops: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_passing(self) -> bool:
@@ -192,7 +193,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _failed(reply: Reply) -> Failed:
     said = _object(reply.body)
-    error, receipt = said.get("error"), said.get("receipt")
+    error, receipt, hops = said.get("error"), said.get("receipt"), said.get("hops")
     code, message = "gateway_refused", {"zh": "", "en": ""}
     if isinstance(error, Mapping):
         code = str(error.get("code") or code)
@@ -204,5 +205,9 @@ def _failed(reply: Reply) -> Failed:
         node=said.get("node"),
     )
     return Failed(
-        spoken, reply.status, receipt if isinstance(receipt, dict) else None, str(said.get("call") or "")
+        spoken,
+        reply.status,
+        receipt if isinstance(receipt, dict) else None,
+        str(said.get("call") or ""),
+        [hop for hop in hops if isinstance(hop, dict)] if isinstance(hops, list) else [],
     )

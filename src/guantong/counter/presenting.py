@@ -1,6 +1,6 @@
 """A case in words: what each look-up found, what it proves, why it waits or ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Finding:
     """One look-up as the case page shows it."""
 
     lookup: Lookup
+    name: str
     resource_name: str
     provider: str
     rows: list[list[tuple[str, str]]] = field(default_factory=list)
@@ -70,8 +71,8 @@ def view(case: Case) -> CaseView:
     title = gettext("Progress of case %(number)s") % {"number": case.number}
     return CaseView(
         case=case,
-        picture=drawing.svg(spec, run.picture(), title),
-        findings=findings(case.lookups.all()),
+        picture=drawing.svg(spec, run.picture(), title, spec.english if is_english() else None),
+        findings=findings(case.lookups.all(), spec.english if is_english() else {}),
         receipts=list(proving.receipts(case)),
         reason=reasons.sentence(case.reason, english=is_english()) if case.reason else "",
         waiting=said(case.waiting_for),
@@ -87,20 +88,24 @@ def _shown(kind: str, value: str) -> str:
     return f"{division_name(value)} ({value})" if kind == "division" else value
 
 
-def findings(lookups: Iterable[Lookup]) -> list[Finding]:
-    """Look-ups with the names that the catalogue gives to resources and items."""
+def findings(lookups: Iterable[Lookup], names: Mapping[str, str]) -> list[Finding]:
+    """Look-ups with the names that the catalogue gives to resources and items; ``names`` of steps, by id."""
     lookups = list(lookups)
     known = {each.code: each for each in published().filter(code__in={each.resource for each in lookups})}
-    return [_finding(lookup, known.get(lookup.resource)) for lookup in lookups]
+    return [
+        _finding(lookup, names.get(lookup.step, lookup.name), known.get(lookup.resource))
+        for lookup in lookups
+    ]
 
 
-def _finding(lookup: Lookup, resource: Resource | None) -> Finding:
+def _finding(lookup: Lookup, name: str, resource: Resource | None) -> Finding:
     content = resource.live if resource else None
     labels = {item.name: item.label for item in content.items} if content else {}
     answer = lookup.answer or {}
     words = {"match": gettext("agrees"), "no_match": gettext("differs"), "unknown": gettext("not on record")}
     return Finding(
         lookup=lookup,
+        name=name,
         resource_name=resource.name if resource else lookup.resource,
         provider=resource.provider.name if resource else "",
         rows=[

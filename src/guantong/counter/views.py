@@ -1,6 +1,7 @@
 """好办事: items, the one form, cases with their progress and proofs, certificates."""
 
 from typing import cast
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -97,8 +98,17 @@ def apply(request: HttpRequest, code: str) -> HttpResponse:
         }
         for field in _asked(found)
     ]
-    context = {"item": found, "fields": fields, "is_refused": refusal is not None}
+    form_key = _form_key(request.POST.get("form_key", ""))
+    context = {"item": found, "fields": fields, "is_refused": refusal is not None, "form_key": form_key}
     return render(request, "counter/apply.html", context, status=422 if refusal else 200)
+
+
+def _form_key(text: str) -> UUID:
+    """The key that the shown form carries; a form without one gets a new one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return uuid4()
 
 
 def _fault(refusal: FormRefused | None, field: str) -> str:
@@ -119,7 +129,8 @@ def _taken_in(
         else given[field.name]
         for field in _asked(found)
     }
-    taken = actions.accept(values, found, by=actor(person), at=clock.now())
+    key = _form_key(request.POST.get("form_key", ""))
+    taken = actions.accept(values, found, by=actor(person), at=clock.now(), key=key)
     actions.advance(taken, by=actor(person), at=clock.now())
     messages.success(request, gettext("Case %(number)s has been taken in.") % {"number": taken.number})
     return redirect("case", uuid=taken.uuid)

@@ -30,11 +30,11 @@ _INSIDE: Final = {
     "incoming": frozenset[str](),
     "outgoing": frozenset[str](),
 } | {kind: frozenset({"incoming", "outgoing", "extensionElements", "documentation"}) for kind in NODES}
-_EXTENSIONS: Final = {
+_EXTENSIONS: Final = {kind: frozenset({"english"}) for kind in NODES} | {
     "process": frozenset({"fact", "input"}),
-    "serviceTask": frozenset({"lookup"}),
-    "businessRuleTask": frozenset({"rule"}),
-    "endEvent": frozenset({"outcome"}),
+    "serviceTask": frozenset({"lookup", "english"}),
+    "businessRuleTask": frozenset({"rule", "english"}),
+    "endEvent": frozenset({"outcome", "english"}),
 }
 _ATTRIBUTES: Final = {
     "definitions": {
@@ -76,6 +76,7 @@ class Diagram:
     root: etree._Element
     kinds: dict[str, str] = part(default_factory=dict)
     names: dict[str, str] = part(default_factory=dict)
+    english: dict[str, str] = part(default_factory=dict)
     flows: list[Flow] = part(default_factory=list)
     facts: dict[str, FactType] = part(default_factory=dict)
     inputs: list[Input] = part(default_factory=list)
@@ -227,6 +228,8 @@ def _read_node(node: etree._Element, kind: str, diagram: Diagram) -> None:
         raise DeclarationIncomplete(where=identifier, part="@id")
     diagram.kinds[identifier] = kind
     diagram.names[identifier] = node.get("name") or identifier
+    if _extensions(node, "english"):
+        diagram.english[identifier] = _attribute(_only(node, "english"), "name")
     if kind == "serviceTask":
         diagram.lookups[identifier] = _lookup(_only(node, "lookup"))
     elif kind == "businessRuleTask":

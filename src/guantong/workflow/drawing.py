@@ -4,9 +4,12 @@ States are told by class (``flow-done flow-active flow-pending``, for the style 
 colour, by line weight and by a mark, so that colour is never the only sign.
 """
 
+import textwrap
 from collections.abc import Mapping
 from html import escape
 from typing import Final
+
+import msgspec
 
 from guantong.workflow.types import Edge, Shape, Specification, State
 
@@ -18,21 +21,27 @@ _WEIGHT: Final[Mapping[State, str]] = {"done": "2", "active": "3", "pending": "1
 _CHARACTERS_A_LINE: Final = 8
 
 
-def svg(spec: Specification, picture: Mapping[str, State], title: str) -> str:
+def svg(
+    spec: Specification, picture: Mapping[str, State], title: str, names: Mapping[str, str] | None = None
+) -> str:
     """The drawing, coloured by :meth:`guantong.workflow.engine.Run.picture`; ``title`` is read aloud."""
     if not spec.shapes:
         return ""
-    left = min(shape.x for shape in spec.shapes.values()) - _MARGIN
-    top = min(shape.y for shape in spec.shapes.values()) - _MARGIN
-    right = max(shape.x + max(shape.width, 60) for shape in spec.shapes.values()) + _MARGIN
-    bottom = max(shape.y + shape.height + _caption_room(shape) for shape in spec.shapes.values()) + _MARGIN
+    named = names or {}
+    shapes = {
+        key: msgspec.structs.replace(one, name=named.get(key, one.name)) for key, one in spec.shapes.items()
+    }
+    left = min(shape.x for shape in shapes.values()) - _MARGIN
+    top = min(shape.y for shape in shapes.values()) - _MARGIN
+    right = max(shape.x + max(shape.width, 60) for shape in shapes.values()) + _MARGIN
+    bottom = max(shape.y + shape.height + _caption_room(shape) for shape in shapes.values()) + _MARGIN
     box = f"{left:g} {top:g} {right - left:g} {bottom - top:g}"
     parts = [
         f'<svg class="flow" role="img" aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg"',
         f' viewBox="{box}" font-size="13" text-anchor="middle">',
         f"<title>{escape(title)}</title>",
         *(_edge(edge, picture.get(name, "pending")) for name, edge in spec.edges.items()),
-        *(_shape(shape, picture.get(name, "pending")) for name, shape in spec.shapes.items()),
+        *(_shape(shape, picture.get(name, "pending")) for name, shape in shapes.items()),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -119,5 +128,7 @@ def _rows(lines: list[str], x: float, first: float) -> str:
 
 
 def _lines(name: str) -> list[str]:
-    """Chinese breaks anywhere: rows of at most eight characters."""
+    """Chinese breaks anywhere: rows of at most eight characters; other scripts break between words."""
+    if name.isascii():
+        return textwrap.wrap(name, 2 * _CHARACTERS_A_LINE)
     return [name[n : n + _CHARACTERS_A_LINE] for n in range(0, len(name), _CHARACTERS_A_LINE)]

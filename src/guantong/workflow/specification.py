@@ -23,6 +23,7 @@ def compile_flow(bpmn: str, dmn: Sequence[str] = ()) -> Specification:
         facts=diagram.facts,
         inputs=diagram.inputs,
         steps=[Step(step, diagram.names[step], lookup) for step, lookup in diagram.lookups.items()],
+        english=diagram.english,
         outcomes=diagram.outcomes,
         shapes=diagram.shapes,
         edges=diagram.edges,

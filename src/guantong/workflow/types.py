@@ -83,6 +83,8 @@ class Specification(msgspec.Struct, frozen=True):
     facts: dict[str, FactType]
     inputs: list[Input]
     steps: list[Step]
+    english: dict[str, str]
+    """Names of elements in English, by id, where the diagram gives them."""
     outcomes: dict[str, Outcome]
     shapes: dict[str, Shape]
     edges: dict[str, Edge]
