@@ -125,3 +125,10 @@ def test_the_drawing_is_well_formed_and_escapes_what_it_shows():
     assert root.get("aria-label") == 'a "title" <b>'
     assert len(root.findall("{*}rect")) == 7
     assert "<script" not in text
+
+
+def test_the_drawing_speaks_english_to_readers_of_english():
+    text = svg(SPEC, Run.start(SPEC).picture(), "progress", SPEC.english)
+    assert "Housing" in text
+    assert ">yes<" in text
+    assert not any("\u4e00" <= character <= "\u9fff" for character in text)

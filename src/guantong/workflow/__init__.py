@@ -26,7 +26,7 @@ Our extension elements (namespace ``https://guantong.example/bpmn``, prefix ``gt
   key), ``gt:claim item input`` (what a *verify* asks to be confirmed), ``gt:field item`` (what a *query*
   wants); ``result`` names the mapping that turns the answer into facts;
 * in a business rule task: ``gt:rule decision``, the id of a decision in one of the DMN texts;
-* in any node: ``gt:english name``, its name for readers of English;
+* in any node or flow: ``gt:english name``, its name for readers of English;
 * in an end event: ``gt:outcome name reason``; without ``reason`` the fact ``reason`` gives it.
 
 Accepted DMN (1.1 to 1.3): one ``decision`` with one ``decisionTable`` per text, hit policy FIRST, whose

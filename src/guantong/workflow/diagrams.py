@@ -24,7 +24,7 @@ NODES: Final = frozenset(
 _INSIDE: Final = {
     "definitions": frozenset({"process"}),
     "process": NODES | {"sequenceFlow", "extensionElements", "documentation"},
-    "sequenceFlow": frozenset({"conditionExpression", "documentation"}),
+    "sequenceFlow": frozenset({"conditionExpression", "extensionElements", "documentation"}),
     "conditionExpression": frozenset[str](),
     "documentation": frozenset[str](),
     "incoming": frozenset[str](),
@@ -32,6 +32,7 @@ _INSIDE: Final = {
 } | {kind: frozenset({"incoming", "outgoing", "extensionElements", "documentation"}) for kind in NODES}
 _EXTENSIONS: Final = {kind: frozenset({"english"}) for kind in NODES} | {
     "process": frozenset({"fact", "input"}),
+    "sequenceFlow": frozenset({"english"}),
     "serviceTask": frozenset({"lookup", "english"}),
     "businessRuleTask": frozenset({"rule", "english"}),
     "endEvent": frozenset({"outcome", "english"}),
@@ -174,6 +175,7 @@ def _read_process(process: etree._Element, diagram: Diagram) -> None:
         kind = tag(node)[1]
         if kind == "sequenceFlow":
             diagram.flows.append(_flow(node, defaults))
+            _read_english(node, diagram.flows[-1].id, diagram)
         elif kind in NODES:
             _read_node(node, kind, diagram)
 
@@ -228,8 +230,7 @@ def _read_node(node: etree._Element, kind: str, diagram: Diagram) -> None:
         raise DeclarationIncomplete(where=identifier, part="@id")
     diagram.kinds[identifier] = kind
     diagram.names[identifier] = node.get("name") or identifier
-    if _extensions(node, "english"):
-        diagram.english[identifier] = _attribute(_only(node, "english"), "name")
+    _read_english(node, identifier, diagram)
     if kind == "serviceTask":
         diagram.lookups[identifier] = _lookup(_only(node, "lookup"))
     elif kind == "businessRuleTask":
@@ -237,6 +238,11 @@ def _read_node(node: etree._Element, kind: str, diagram: Diagram) -> None:
     elif kind == "endEvent":
         outcome = _only(node, "outcome")
         diagram.outcomes[identifier] = Outcome(_attribute(outcome, "name"), outcome.get("reason") or "")
+
+
+def _read_english(node: etree._Element, identifier: str, diagram: Diagram) -> None:
+    if _extensions(node, "english"):
+        diagram.english[identifier] = _attribute(_only(node, "english"), "name")
 
 
 def _lookup(node: etree._Element) -> Lookup:

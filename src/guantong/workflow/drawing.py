@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from guantong.workflow.types import Edge, Shape, Specification, State
 
@@ -28,9 +28,10 @@ def svg(
     if not spec.shapes:
         return ""
     named = names or {}
-    shapes = {
-        key: msgspec.structs.replace(one, name=named.get(key, one.name)) for key, one in spec.shapes.items()
-    }
+    shapes = {key: replace(one, name=named.get(key, one.name)) for key, one in spec.shapes.items()}
+    edges = {key: replace(one, name=named.get(key, one.name)) for key, one in spec.edges.items()}
+    # what has been walked is drawn last, over what has not
+    order = sorted(edges, key=lambda key: picture.get(key) == "done")
     left = min(shape.x for shape in shapes.values()) - _MARGIN
     top = min(shape.y for shape in shapes.values()) - _MARGIN
     right = max(shape.x + max(shape.width, 60) for shape in shapes.values()) + _MARGIN
@@ -40,7 +41,7 @@ def svg(
         f'<svg class="flow" role="img" aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg"',
         f' viewBox="{box}" font-size="13" text-anchor="middle">',
         f"<title>{escape(title)}</title>",
-        *(_edge(edge, picture.get(name, "pending")) for name, edge in spec.edges.items()),
+        *(_edge(edges[key], picture.get(key, "pending")) for key in order),
         *(_shape(shape, picture.get(name, "pending")) for name, shape in shapes.items()),
         "</svg>",
     ]
@@ -112,7 +113,11 @@ def _shape(shape: Shape, state: State) -> str:
 
 
 def _caption(shape: Shape, x: float) -> str:
-    return _rows(_lines(shape.name), x, shape.y + shape.height + 16)
+    """Below an event; above a gateway, from whose lower corner a flow may leave."""
+    lines = _lines(shape.name)
+    if shape.kind.endswith("Gateway"):
+        return _rows(lines, x, shape.y - 8 - 17 * (len(lines) - 1))
+    return _rows(lines, x, shape.y + shape.height + 16)
 
 
 def _text(name: str, x: float, y: float, mark: str) -> str:
@@ -130,5 +135,5 @@ def _rows(lines: list[str], x: float, first: float) -> str:
 def _lines(name: str) -> list[str]:
     """Chinese breaks anywhere: rows of at most eight characters; other scripts break between words."""
     if name.isascii():
-        return textwrap.wrap(name, 2 * _CHARACTERS_A_LINE)
+        return textwrap.wrap(name, 2 * _CHARACTERS_A_LINE - 1)
     return [name[n : n + _CHARACTERS_A_LINE] for n in range(0, len(name), _CHARACTERS_A_LINE)]
