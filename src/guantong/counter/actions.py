@@ -168,7 +168,7 @@ def _carry_on(cases: Iterable[int], *, by: Actor, at: datetime) -> None:
         moment = max(at, clock.now())
         cases = list(dict.fromkeys(each.case for each in claims))
         for case in cases:
-            mine = [result for result in results if result[0].case == case]
+            mine = [result for result in results if result.claim.case == case]
             _settle(case, mine, by=by, at=moment)
 
 
@@ -177,9 +177,9 @@ def _settle(case_id: int, results: Sequence[asking.Result], *, by: Actor, at: da
     """Write the answers, complete their steps on the flow as it stands now, and decide if it has ended."""
     case = Case.objects.select_for_update().get(pk=case_id)
     subject = Subject("case", case.number)
-    for claim, result in results:
-        lookup = Lookup.objects.get(pk=claim.lookup)
-        act = asking.note(lookup, claim, result, at=at)
+    for result in results:
+        lookup = Lookup.objects.get(pk=result.claim.lookup)
+        act = asking.note(lookup, result, at=at)
         if act:
             details = {"step": lookup.step, "resource": lookup.resource, "trace": lookup.trace.hex}
             record(act, by=by, at=at, subject=subject, details=details | {"error": lookup.error.get("code")})

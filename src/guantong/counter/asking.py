@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from guantong.counter.gateway_client import NO_GRANT, Answered, Failed, GatewayClient, Question
 from guantong.counter.models import OPEN_STATES, Case, CaseState, Lookup, LookupState
+from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.sharing.queries import grant_for
 from guantong.workflow.engine import Run
@@ -41,7 +42,13 @@ class Claim:
     has_grant: bool
 
 
-Result = tuple[Claim, Answered | Failed]
+@dataclass(frozen=True)
+class Result:
+    """What a claim's question brought, and when."""
+
+    claim: Claim
+    answer: Answered | Failed
+    heard_at: datetime
 
 
 def trace_of(case: Case, step: str) -> uuid.UUID:
@@ -127,22 +134,27 @@ def _claimed(case: Case, lookup: Lookup, step: Step) -> Claim:
 
 def ask(claims: Sequence[Claim], client: GatewayClient) -> list[Result]:
     """Ask all questions at the same time. Touches no database: call it outside transactions."""
+
+    def one(claim: Claim) -> Result:
+        answer = client.ask(claim.question)
+        return Result(claim, answer, clock.now())
+
     if len(claims) == 1:
-        return [(claims[0], client.ask(claims[0].question))]
+        return [one(claims[0])]
     with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(claims))) as pool:
-        answers = pool.map(lambda each: client.ask(each.question), claims)
-        return list(zip(claims, answers, strict=True))
+        return list(pool.map(one, claims))
 
 
-def note(lookup: Lookup, claim: Claim, result: Answered | Failed, *, at: datetime) -> str | None:
+def note(lookup: Lookup, heard: Result, *, at: datetime) -> str | None:
     """Write what came back on a look-up; gives the act for the journal if its state has changed."""
+    claim, result = heard.claim, heard.answer
     if lookup.state == LookupState.ANSWERED:
         return None
     before = lookup.state
     lookup.call = result.call or lookup.call
     lookup.claimed_until = None
     if isinstance(result, Answered):
-        lookup.state, lookup.answered_at, lookup.error = LookupState.ANSWERED, at, {}
+        lookup.state, lookup.answered_at, lookup.error = LookupState.ANSWERED, heard.heard_at, {}
         lookup.answer, lookup.salt, lookup.receipt = result.answer, result.salt, result.receipt
         lookup.countersign, lookup.hops = result.countersign, result.hops
     else:
