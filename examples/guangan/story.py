@@ -201,7 +201,8 @@ class Story:
             "purpose_text": f"办理“{places.ITEM_NAME}”时核验申请家庭情况",
             "legal_basis": LAW,
             "applications": [places.COUNTER_APPLICATION],
-            "per_day": 10_000,
+            "per_day": 100_000,
+            "per_second": 1000,
             "days": 365,
             "pledge_signed": "on",
         }

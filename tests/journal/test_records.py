@@ -55,7 +55,7 @@ def test_receipts_and_alerts_are_indexed_once(tmp_path: Path) -> None:
     with Spool(tmp_path, "gateway-0") as written:
         for call in ("c1", "c2"):
             written.append_now(receipt(call))
-        alert = {"at": clock.rfc3339(NOON), "code": "bundle_tampered"}
+        alert = {"at": clock.rfc3339(NOON), "alert": "bundle_tampered", "node": "511600", "details": {}}
         written.append_now(envelope.seal("guantong/alert@v1", alert, KEY))
     assert take_in_records(tmp_path, by=SYSTEM, at=NOON) == 3
     assert take_in_records(tmp_path, by=SYSTEM, at=NOON) == 0

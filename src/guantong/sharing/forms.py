@@ -28,6 +28,9 @@ class NeedForm(forms.Form):
     per_day = forms.IntegerField(
         label=_("Calls a day at most"), min_value=1, max_value=1_000_000, initial=10_000
     )
+    per_second = forms.IntegerField(
+        label=_("Calls a second at most"), min_value=1, max_value=5_000, initial=50
+    )
     days = forms.IntegerField(label=_("Days"), min_value=1, max_value=1095, initial=365)
     pledge_signed = forms.BooleanField(label=_("I sign the data security pledge for my organisation"))
 
@@ -56,5 +59,6 @@ class NeedForm(forms.Form):
             applications=values["applications"],
             pledge_signed=values["pledge_signed"],
             per_day=values["per_day"],
+            per_second=values["per_second"],
             days=values["days"],
         )

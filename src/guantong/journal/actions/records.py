@@ -113,6 +113,6 @@ def _alert(sealed: envelope.Envelope) -> Alert:
     return Alert(
         digest=envelope.digest(sealed.raw),
         at=clock.parse(body["at"]),
-        code=body.get("code", "alert"),
-        details=body,
+        code=body["alert"],
+        details=body["details"],
     )
