@@ -1,0 +1,21 @@
+"""``python -m bench [name…]``: run the named measurements, or all of them."""
+
+import sys
+
+from bench import spine
+
+MEASUREMENTS = {"spine": spine.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there is {', '.join(MEASUREMENTS)}", file=sys.stderr)
+        return 2
+    for name in names or MEASUREMENTS:
+        MEASUREMENTS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
