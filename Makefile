@@ -1,6 +1,6 @@
 # make help lists what there is. Everything needed is fetched: a virtual environment from the hashed lock file, the
 # front end through Node from its wheel, and for the tests PostgreSQL, MariaDB and Chromium (apt, when root).
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 7

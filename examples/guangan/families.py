@@ -36,7 +36,7 @@ class Families:
 
 def draw(tables: Path, seed: int) -> Families:
     """Three different families for ``seed``."""
-    rng = random.Random(seed)  # noqa: S311 - a choice of examples, not a secret
+    rng = random.Random(seed)
     candidates = _candidates(tables)
     good = [family for family, (permit, work, home) in candidates if permit and work and home]
     jobless = [family for family, (permit, work, home) in candidates if permit and not work and home]

@@ -72,7 +72,7 @@ def build(folder: Path) -> None:
     if (folder / "complete").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(SEED)  # noqa: S311 - synthetic people, not secrets
+    rng = random.Random(SEED)
     households = list(_households(rng))
     _write(
         folder / "population.sqlite3",

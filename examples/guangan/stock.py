@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Stock:
         self.departments()
         if self.node == "511600":
             self.district()
+            self.sample_families()
         self.tables()
         if self.node == "000000":
             self.data_sources()
@@ -245,6 +247,21 @@ class Stock:
 
         family = draw(self.folder / "tables", 1).admitted
         return family.guardian_id_number, family.guardian_name
+
+    def sample_families(self) -> None:
+        """Families to try the form with, shown on the first page of this development node."""
+        from examples.guangan.families import draw, with_wrong_check_digit  # noqa: PLC0415
+
+        drawn = draw(self.folder / "tables", 2)
+        mistyped = asdict(drawn.mistyped)
+        mistyped["child_id_number"] = with_wrong_check_digit(mistyped["child_id_number"])
+        samples = [
+            {"label": "符合条件的家庭", **asdict(drawn.admitted)},
+            {"label": "务工条件不足的家庭", **asdict(drawn.refused)},
+            {"label": "学生身份证号末位录错的家庭", **mistyped},
+        ]
+        text = json.dumps(samples, ensure_ascii=False, indent=1)
+        (self.settings.home / "sample-families.json").write_text(text, encoding="utf-8")
 
     def secrets_file(self) -> None:
         """The addresses of the departments' databases, for the gateway only."""
