@@ -15,14 +15,17 @@ import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, Union
 
 from guantong.kit.errors import GuantongError
 
 LARGEST_RECORD = 1 << 20
 SEGMENT_BYTES = 64 << 20
+
+Done = Union["asyncio.Future[None]", "Future[None]"]
 
 _FRAME = struct.Struct(">II")
 _READ_AHEAD = 1 << 20
@@ -79,14 +82,21 @@ class Spool:
         self._file, self._start, self._length = self._reopened()
         self._broken: str | None = None
         self._closing = False
-        self._waiting: list[tuple[bytes, Future[None]]] = []
+        self._waiting: list[tuple[bytes, Done]] = []
+        self._gathered: list[tuple[bytes, Done]] = []
         self._bell = threading.Condition()
         self._thread = threading.Thread(target=self._write_batches, name=f"spool-{writer}", daemon=True)
         self._thread.start()
 
     async def append(self, record: bytes) -> None:
         """Return once ``record`` is on disk; :class:`SpoolFailed` if it cannot be."""
-        await asyncio.wrap_future(self._enqueue(record))
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._gathered.append((_checked(record), done))
+        if len(self._gathered) == 1:
+            # Once this turn of the loop is over: those that append within it wake the writer once.
+            loop.call_soon(self._hand_over)
+        await done
 
     def append_now(self, record: bytes) -> None:
         """The same for synchronous code: block until ``record`` is on disk."""
@@ -108,15 +118,23 @@ class Spool:
         self.close()
 
     def _enqueue(self, record: bytes) -> Future[None]:
-        if not 0 < len(record) <= LARGEST_RECORD:
-            raise ValueError(f"a record has 1 to {LARGEST_RECORD} bytes")
         done: Future[None] = Future()
+        self._add([(_checked(record), done)])
+        return done
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        try:
+            self._add(gathered)
+        except SpoolFailed as failed:
+            _tell([done for _, done in gathered], failed)
+
+    def _add(self, records: "list[tuple[bytes, Done]]") -> None:
         with self._bell:
             if self._closing:
                 raise SpoolFailed(why="the spool is closed")
-            self._waiting.append((record, done))
+            self._waiting += records
             self._bell.notify()
-        return done
 
     def _write_batches(self) -> None:
         while True:
@@ -128,14 +146,13 @@ class Spool:
                 return
             self._write(batch)
 
-    def _write(self, batch: list[tuple[bytes, Future[None]]]) -> None:
+    def _write(self, batch: "list[tuple[bytes, Done]]") -> None:
         failed: SpoolFailed | None = None
         try:
             self._write_frames(b"".join(_framed(record) for record, _ in batch))
         except OSError as fault:
             failed = SpoolFailed(why=fault.strerror or str(fault))
-        for _, done in batch:
-            _settle(done, failed)
+        _settle([done for _, done in batch], failed)
 
     def _write_frames(self, frames: bytes) -> None:
         if self._broken:
@@ -266,13 +283,33 @@ def _framed(record: bytes) -> bytes:
     return _FRAME.pack(len(record), zlib.crc32(record)) + record
 
 
-def _settle(done: "Future[None]", failure: SpoolFailed | None) -> None:
-    if not done.set_running_or_notify_cancel():
-        return  # whoever waited has gone; the record stays, which is harmless
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
+def _checked(record: bytes) -> bytes:
+    if not 0 < len(record) <= LARGEST_RECORD:
+        raise ValueError(f"a record has 1 to {LARGEST_RECORD} bytes")
+    return record
+
+
+def _settle(waiting: "list[Done]", failure: SpoolFailed | None) -> None:
+    """Tell all who wait. An event loop is woken once for its whole share of the batch."""
+    shares: dict[asyncio.AbstractEventLoop, list[Done]] = {}
+    for done in waiting:
+        if isinstance(done, asyncio.Future):
+            shares.setdefault(done.get_loop(), []).append(done)
+        else:
+            _tell([done], failure)
+    for loop, share in shares.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_tell, share, failure)
+
+
+def _tell(share: "list[Done]", failure: SpoolFailed | None) -> None:
+    for done in share:
+        if done.done():
+            continue  # whoever waited has gone; the record stays, which is harmless
+        if failure is None:
+            done.set_result(None)
+        else:
+            done.set_exception(failure)
 
 
 def _cut(file: int, length: int, path: Path) -> None:

@@ -74,6 +74,7 @@ class Ledger:
         self._suite = suite
         self._subject_key = subject_key
         self._chains: dict[str, tuple[int, str | None]] = {}
+        self._mask_salts: dict[str, bytes] = {}
         self._in_flight = 0
         self._is_stale = False
         self.meter = Meter()
@@ -89,7 +90,11 @@ class Ledger:
 
     def mask_salt(self, grant: str) -> bytes:
         """The salt of a grant's hashes: the same as long as the node keeps its subject key."""
-        return hmac.digest(self._subject_key, b"mask\n" + grant.encode(), "sha256")
+        salt = self._mask_salts.get(grant)
+        if salt is None:
+            salt = hmac.digest(self._subject_key, b"mask\n" + grant.encode(), "sha256")
+            self._mask_salts[grant] = salt
+        return salt
 
     def subject(self, keys: Mapping[str, str]) -> str:
         """The pseudonym of whom the keys name; see :func:`subject_digest`."""
