@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from examples.guangan.people import TODAY
 
@@ -85,7 +86,7 @@ def _children(tables: Path) -> list[Family]:
     return [Family(*row) for row in rows]
 
 
-def _facts(path: Path, query: str) -> dict[str, tuple[object, ...]]:
+def _facts(path: Path, query: str) -> dict[str, tuple[Any, ...]]:
     with sqlite3.connect(path) as database:
         rows = database.execute(query).fetchall()
     database.close()
