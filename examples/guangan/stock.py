@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from guantong.site.commands.init import main as init
 
@@ -137,7 +138,7 @@ class Stock:
         ]
         for code, file, name, organisation, clearance in applications:
             path = self.settings.key_folder / f"{file}.key"
-            write_secret(path, lambda code=code: INTERNATIONAL.generate(code).to_text())
+            write_secret(path, INTERNATIONAL.generate(code).to_text)
             register_application(
                 code,
                 name,
@@ -291,7 +292,7 @@ def _divisions() -> Iterator[tuple[str, str]]:
             yield row["code"], row["name"]
 
 
-def _sources() -> Iterator[dict[str, dict[str, str]]]:
+def _sources() -> Iterator[dict[str, Any]]:
     with (HERE / "sources/cn-government-sources.jsonl").open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)

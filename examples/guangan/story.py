@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,7 +99,7 @@ class Story:
                 self._demand(done.status == 200, done)
         with self._step("目录逐级汇聚、下行：三个节点都查到全部五个目录", CITY):
             for node in places.PLACES:
-                self._until(lambda node=node: self._catalogue(node) >= set(NEEDS), f"the catalogue at {node}")
+                self._until(partial(self._has_all, node), f"the catalogue at {node}")
 
     def share(self) -> None:
         """The education bureau asks for what the item needs; provider and bureau approve; grants reach the gateways."""
@@ -164,16 +165,15 @@ class Story:
                 fields=["insured_months"],
             )
             answer = client.ask(question)
-            self._demand(
-                isinstance(answer, Failed) and answer.status == 403 and answer.receipt is not None, answer
-            )
+            if not isinstance(answer, Failed) or answer.status != 403 or answer.receipt is None:
+                raise StoryBroken(str(answer))
             step.receipt = _digest(answer.receipt)
 
     def prove(self, cases: list[dict[str, Any]]) -> None:
         """Proofs are exported, and the offline verifier believes them."""
         with self._step("导出每次调用的证明", CITY):
             for case in cases:
-                self._until(lambda case=case: self._export(case), "the proofs", within_s=30)
+                self._until(partial(self._export, case), "the proofs", within_s=30)
         with self._step("离线验证器逐一核验", CITY):
             keys = self.folder / "keys"
             shutil.copytree(self.town.home(CITY) / "keyset", keys)
@@ -245,6 +245,9 @@ class Story:
                 (self.folder / f"{case['number']}-{Path(name).name}").write_bytes(archive.read(name))
         return len(names) >= len(case["lookups"])
 
+    def _has_all(self, node: str) -> bool:
+        return self._catalogue(node) >= set(NEEDS)
+
     def _catalogue(self, node: str) -> set[str]:
         page = Visitor(self.town.url(node)).get("/find/?format=json&sharing=conditional")
         return {row["code"] for row in page.json()["rows"]}
@@ -286,7 +289,7 @@ class Story:
             self.steps.append(step)
         self.say(f"  ✔ {step.name}（{step.node}，{step.ms} ms）")
 
-    def _until(self, look: Callable[[], T], what: str, *, within_s: float = 20) -> T:
+    def _until(self, look: Callable[[], T | None], what: str, *, within_s: float = 20) -> T:
         ends = time.monotonic() + within_s
         while not (found := look()):
             if time.monotonic() > ends:

@@ -121,8 +121,8 @@ def test_a_wrong_request_leaves_nothing(changes: dict[str, object], error: type[
 def test_everything_missing_is_told_at_once() -> None:
     cast = assemble()
     publish_permits(cast)
+    wanting = need(fields=[], purpose="", legal_basis="")
     with pytest.raises(RequestIncomplete) as refused:
-        wanting = need(fields=[], purpose="", legal_basis="")
         actions.file_request(wanting, consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
     assert refused.value.details["missing_zh"] == "所需信息项、对应事项、法律依据"
 

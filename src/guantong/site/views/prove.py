@@ -10,9 +10,10 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_http_methods
 
 from guantong.courier.client import SyncCourier
+from guantong.evidence.keysets import KeySet
 from guantong.evidence.proofs import read_proof
 from guantong.evidence.sentences import story
-from guantong.evidence.verifier import KeySet, verify
+from guantong.evidence.verifier import verify
 from guantong.federation.keyset import keyset_folder
 from guantong.identity.models import Person
 from guantong.identity.queries import demand
