@@ -49,7 +49,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", timeout_s: float = 20
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as reply:  # noqa: S310
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as reply:
             if reply.status == 200:
                 return
         time.sleep(0.02)

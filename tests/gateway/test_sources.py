@@ -43,7 +43,7 @@ def mysql_quoted(name: str) -> str:
 def sqlite_address(tmp_path: Path) -> str:
     connection = sqlite3.connect(tmp_path / "人口 1.db")
     connection.execute(CREATE.format(t=sqlite_quoted(TABLE)))
-    insert = f"INSERT INTO {sqlite_quoted(TABLE)} VALUES (?,?,?,?,?,?)"  # noqa: S608
+    insert = f"INSERT INTO {sqlite_quoted(TABLE)} VALUES (?,?,?,?,?,?)"
     connection.executemany(insert, PEOPLE)
     connection.commit()
     connection.close()
@@ -56,7 +56,7 @@ async def fill_postgresql(url: str) -> None:
         table = sqlite_quoted(TABLE)
         await connection.execute(f"DROP TABLE IF EXISTS {table}")
         await connection.execute(CREATE.format(t=table))
-        insert = f"INSERT INTO {table} VALUES ($1,$2,$3,$4::text::date,$5,$6)"  # noqa: S608
+        insert = f"INSERT INTO {table} VALUES ($1,$2,$3,$4::text::date,$5,$6)"
         await connection.executemany(insert, PEOPLE)
     finally:
         await connection.close()
@@ -76,7 +76,7 @@ async def fill_mariadb(url: str) -> None:
         async with connection.cursor() as cursor:
             table = mysql_quoted(TABLE)
             await cursor.execute(CREATE.format(t=table).replace("CREATE", "CREATE OR REPLACE"))
-            insert = "INSERT INTO " + table.replace("%", "%%") + " VALUES (%s,%s,%s,%s,%s,%s)"  # noqa: S608
+            insert = "INSERT INTO " + table.replace("%", "%%") + " VALUES (%s,%s,%s,%s,%s,%s)"
             await cursor.executemany(insert, PEOPLE)
     finally:
         connection.close()

@@ -1,0 +1,113 @@
+"""Chains that survive restarts and full disks, and receipts that tell nothing they should not."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway import cast
+
+from guantong.evidence import spool
+from guantong.evidence.spool import SpoolBusy, SpoolFailed
+from guantong.gateway.receipts import MARK, Ledger, Outcome, subject_digest
+from guantong.kit import clock, envelope
+from guantong.kit.suites import INTERNATIONAL
+
+KEYS = cast.Keys()
+KEY = KEYS.nodes[cast.CITY]
+BUNDLE = cast.bundle(KEYS)
+DONE = Outcome("allow", "grant:x", answer="sha-256:0", rows=1)
+
+
+def opened(folder: Path) -> Ledger:
+    return Ledger(folder, "gateway-0", node=cast.CITY, key=KEY, suite=INTERNATIONAL, subject_key=b"s" * 32)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = opened(tmp_path)
+    yield ledger
+    ledger.close()
+
+
+async def write(ledger: Ledger, count: int = 1, **changes: Any) -> list[dict[str, Any]]:
+    asked = ledger.asked(cast.call(**changes))
+    written = await asyncio.gather(*(ledger.write("provider", asked, BUNDLE, DONE) for _ in range(count)))
+    return [envelope.read(raw).body for raw in written]
+
+
+def on_disk(folder: Path) -> list[tuple[str, int, str | None]]:
+    found = [envelope.read(spooled.record).body for spooled in spool.read(folder, "gateway-0")]
+    return [(body["chain"], body["n"], body["prev"]) for body in found]
+
+
+async def test_receipts_of_one_grant_are_numbered_and_linked(ledger: Ledger, tmp_path: Path) -> None:
+    await write(ledger, 50)
+    await write(ledger, 2, grant="nonsense")
+    links = on_disk(tmp_path)
+    assert [link[1] for link in links] == [*range(1, 51), 1, 2]
+    assert {link[0] for link in links} == {f"{cast.G_PERSONS}/gateway-0", "-/gateway-0"}
+    raws = [spooled.record for spooled in spool.read(tmp_path, "gateway-0")]
+    assert [link[2] for link in links[1:50]] == [envelope.digest(raw) for raw in raws[:49]]
+
+
+@pytest.mark.parametrize("mark", ["kept", "lost", "torn", "old"])
+async def test_chains_and_the_days_count_go_on_after_a_restart(tmp_path: Path, mark: str) -> None:
+    first = opened(tmp_path)
+    place = tmp_path / "gateway-0" / MARK
+    old = place.read_text()
+    await write(first, 3)
+    first.meter.count(cast.G_PERSONS, clock.now(), 3)
+    first.close()
+    if mark == "lost":
+        place.unlink()
+    elif mark != "kept":
+        place.write_text(old if mark == "old" else "{")
+    again = opened(tmp_path)
+    assert (await write(again))[0]["n"] == 4
+    assert again.meter.usage(cast.G_PERSONS, clock.now()).today == 3
+    again.close()
+    assert json.loads(place.read_text())["chains"][f"{cast.G_PERSONS}/gateway-0"][0] == 4
+
+
+async def test_two_processes_cannot_be_one_writer(ledger: Ledger, tmp_path: Path) -> None:
+    await write(ledger)
+    with pytest.raises(SpoolBusy):
+        opened(tmp_path)
+
+
+async def test_a_full_disk_leaves_no_gap(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(ledger, 2)
+
+    async def full(_: bytes) -> None:
+        await asyncio.sleep(0)
+        raise SpoolFailed(why="no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger._spool, "append", full)
+        outcomes = await asyncio.gather(
+            *(ledger.write("provider", ledger.asked(cast.call()), BUNDLE, DONE) for _ in range(3)),
+            return_exceptions=True,
+        )
+        assert all(isinstance(outcome, SpoolFailed) for outcome in outcomes)
+    await write(ledger, 2)
+    assert [number for _, number, _ in on_disk(tmp_path)] == [1, 2, 3, 4]
+
+
+async def test_a_receipt_names_nobody_and_stays_small(ledger: Ledger) -> None:
+    keys = {"id_number": "511602199001011234"}
+    raw = await ledger.write("provider", ledger.asked(cast.call(keys=keys)), BUNDLE, DONE)
+    assert b"511602199001011234" not in raw
+    assert len(raw) < 2048
+    assert envelope.read(raw).body["subject"] == subject_digest(b"s" * 32, keys)
+
+
+async def test_an_alert_is_on_record(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.alert("bundle_tampered", {"file": "sha-256:0"})
+    statement = envelope.read(next(spool.read(tmp_path, "gateway-0")).record)
+    assert statement.kind == "guantong/alert@v1"
+    statement.check({KEY.public.ref: KEY.public})
