@@ -49,6 +49,17 @@ async def test_malformed_requests(town: Town, body: Any, status: int, code: str)
     assert (await town.ask("/v1/query", query())).status == 200, "and the gateway goes on"
 
 
+async def test_a_body_that_trickles_is_cut_off(town: Town) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port)
+    writer.write(
+        b"POST /v1/query HTTP/1.1\r\nHost: x\r\nGuantong-Budget-Ms: 200\r\nContent-Length: 99\r\n\r\n{"
+    )
+    answer = await asyncio.wait_for(reader.readuntil(b"body_too_slow"), 2)
+    assert answer.startswith(b"HTTP/1.1 408")
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_unknown_places(town: Town) -> None:
     is_told(await town.ask("/v1/nothing", query()), 404, "path_unknown")
     is_told(await town.ask("/v1/query?x=1", query()), 404, "path_unknown")

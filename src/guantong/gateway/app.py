@@ -19,6 +19,7 @@ from guantong.gateway.call import KIND, Call
 from guantong.gateway.directory import application_key, neighbour_key, node_key
 from guantong.gateway.doorkeeper import Doorkeeper, sign_answer
 from guantong.gateway.faults import (
+    BodyTooSlow,
     CallNotProved,
     InternalFault,
     MethodNotAllowed,
@@ -108,9 +109,12 @@ class Gateway:
         if head.path in self._posts:
             if head.method != "POST":
                 raise MethodNotAllowed
-            started = asyncio.get_running_loop().time()
-            body = await read_body(receive, head.headers)
-            deadline = started + self._budget(head) / 1000
+            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
+            try:
+                async with asyncio.timeout_at(deadline):
+                    body = await read_body(receive, head.headers)
+            except TimeoutError:
+                raise BodyTooSlow from None
             return await self._posts[head.path](Visit(head, body, call, deadline))
         if head.method == "GET":
             return await self._got(head, call)

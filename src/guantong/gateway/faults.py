@@ -32,6 +32,15 @@ class BodyTooLarge(GuantongError):
     en = "The body exceeds the limit of {limit} bytes."
 
 
+class BodyTooSlow(GuantongError):
+    """The body did not arrive whole within the call's time limit."""
+
+    code = "body_too_slow"
+    status = 408
+    zh = "请求体未在时限内全部到达。"
+    en = "The body did not arrive within the time limit."
+
+
 class BodyNotJson(GuantongError):
     """The body cannot be read."""
 
