@@ -1,5 +1,6 @@
 """What can be refused between nodes."""
 
+from guantong.journal.errors import DeliveryRefused
 from guantong.kit.errors import GuantongError
 
 
@@ -48,10 +49,19 @@ class TopicUnknown(GuantongError):
     en = "The message topic “{topic}” is unknown."
 
 
-class PeerRefused(GuantongError):
+class PeerRefused(DeliveryRefused):
     """The neighbour answered a message with a refusal."""
 
     code = "peer_refused"
     status = 502
     zh = "节点 {node} 拒收消息：{status} {answer}"
     en = "Node {node} refused the message: {status} {answer}"
+
+
+class PeerFailed(GuantongError):
+    """The neighbour could not take a message in; it may do so later."""
+
+    code = "peer_failed"
+    status = 502
+    zh = "节点 {node} 暂时不能收取消息：{status} {answer}"
+    en = "Node {node} could not take the message in: {status} {answer}"

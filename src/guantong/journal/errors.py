@@ -1,4 +1,4 @@
-"""What can be wrong with a journal entry."""
+"""What can be wrong with a journal entry, and with a message that must leave the node."""
 
 from guantong.kit.errors import GuantongError
 
@@ -10,3 +10,24 @@ class JournalOutsideTransaction(GuantongError):
     status = 500
     zh = "留痕 {act} 不在事务之内。"
     en = "The journal entry {act} was not written inside a transaction."
+
+
+class DeliveryRefused(GuantongError):
+    """The addressee understood the message and will not have it; handlers raise this or a subclass of it.
+
+    Other failures are waited out for as long as they last. This one holds up its lane for a few attempts only.
+    """
+
+    code = "delivery_refused"
+    status = 502
+    zh = "收件方拒收：{answer}"
+    en = "The addressee refused the message: {answer}"
+
+
+class MessageNotWaiting(GuantongError):
+    """The message has gone out, or was dropped."""
+
+    code = "message_not_waiting"
+    status = 409
+    zh = "消息 {message} 已送达或已放弃，不能再处理。"
+    en = "Message {message} was delivered or dropped already."

@@ -21,6 +21,10 @@ class Entry(models.Model):
     class Meta:
         verbose_name = "留痕"
         ordering = ["-id"]
+        indexes = [
+            # The worker asks several times a second what the log has not got yet.
+            models.Index(fields=["id"], condition=models.Q(record_digest=""), name="entry_unsealed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.act} {self.subject_id}"
@@ -29,14 +33,21 @@ class Entry(models.Model):
 class OutboxMessage(models.Model):
     """待发: something to be done outside the database, written with the act that caused it.
 
-    The worker delivers in order of ``id`` within a ``topic``; delivery is repeated until it succeeds, so every
-    handler is idempotent.
+    The worker delivers in order of ``id`` within a ``lane`` (topic and addressee); delivery is repeated until it
+    succeeds, so every handler is idempotent. A message that its addressee refuses for good is parked: the lane
+    goes on without it, and a person sends it again or drops it.
     """
 
     topic = models.CharField(max_length=80)
+    lane = models.CharField(max_length=120, default="")
     payload = models.JSONField()
+    queued_by = models.CharField(max_length=64, blank=True)
+    """Identifier of the actor whose act left the message."""
     created_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, db_index=True)
+    """When it was delivered or dropped."""
+    parked_at = models.DateTimeField(null=True)
+    dropped_by = models.CharField(max_length=120, blank=True)
     attempts = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     last_error = models.TextField(blank=True)
@@ -44,6 +55,11 @@ class OutboxMessage(models.Model):
     class Meta:
         verbose_name = "待发"
         ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["lane", "id"], condition=models.Q(done_at__isnull=True), name="outbox_waiting"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.topic} #{self.pk}"
@@ -65,8 +81,8 @@ class Receipt(models.Model):
     mode = models.CharField(max_length=16)
     fields = models.JSONField(default=list)
     grant = models.CharField(max_length=64, db_index=True)
-    purpose = models.CharField(max_length=120)
-    case = models.CharField(max_length=64, blank=True, db_index=True)
+    purpose = models.CharField(max_length=128)
+    case = models.CharField(max_length=128, blank=True, db_index=True)
     subject = models.CharField(max_length=64, blank=True, db_index=True)
     decision = models.CharField(max_length=16)
     reason = models.CharField(max_length=80, blank=True)

@@ -30,45 +30,82 @@ TICK_S = 0.2
 
 
 class Worker:
-    """Delivers the outbox, publishes bundles, pushes the catalogue, feeds the log, resumes waiting cases."""
+    """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases.
+
+    Each duty has a loop of its own, so that a neighbour that hangs or a backlog of receipts delays no bundle.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._by = Actor("node", settings.node, settings.title, settings.node)
         self._stopping = threading.Event()
-        self._published_at = clock.parse("1970-01-01T00:00:00Z")
-        self._handlers: dict[str, Callable[[OutboxMessage], None]] = {
-            "bundle.stale": self._publish,
-            "nodes.changed": self._nodes_changed,
-            "node.message": lambda row: messages.send_outbox(
-                row, settings=settings, by=self._by, at=clock.now()
-            ),
-            "route.message": lambda row: messages.send_outbox(
-                row, settings=settings, by=self._by, at=clock.now()
-            ),
-            "relay.message": lambda row: messages.forward(row, by=self._by),
-        }
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. A second worker of the same node waits until the first has gone."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         lease = os.open(self._settings.home / "worker.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(lease, fcntl.LOCK_EX)
-        catalogue = threading.Thread(target=self._loop, args=("feed", 1.0, self._push), daemon=True)
-        cases = threading.Thread(target=self._loop, args=("cases", 1.0, self._resume), daemon=True)
-        catalogue.start()
-        cases.start()
+        while not _is_leased(lease):
+            if self._stopping.wait(TICK_S):
+                return
         with Spool(self._settings.spool_folder, WRITER) as spool:
-            self._loop("outbox", TICK_S, lambda: self.tick(spool))
-        for thread in (catalogue, cases):
-            thread.join(timeout=10)
+            duties = [
+                ("records", TICK_S, lambda: self.keep_records(spool)),
+                ("post", TICK_S, self.post),
+                ("feed", 1.0, self.push),
+                ("cases", 1.0, self._resume),
+            ]
+            threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
+            for thread in threads:
+                thread.start()
+            self._loop("bundle", TICK_S, self.publish)
+            for thread in threads:
+                thread.join(timeout=5)
 
-    def tick(self, spool: Spool) -> None:
-        """One round: outbox, journal entries to the log, receipts and alerts to the database."""
-        journal.deliver(self._handlers, by=self._by, at=clock.now())
-        journal.seal_entries(spool, node_key(self._settings), by=self._by, at=clock.now())
-        journal.take_in_records(self._settings.spool_folder, by=self._by, at=clock.now())
+    def publish(self) -> None:
+        """Answer every wish for a new bundle, and tell log, verifiers and neighbours of new nodes."""
+        at = clock.now()
+        journal.deliver({"nodes.changed": self._nodes_changed}, by=self._by, at=at)
+        journal.deliver_together("bundle.stale", self._publish_bundle, by=self._by, at=at)
+
+    def post(self) -> None:
+        """Send what waits for other nodes."""
+        handlers = {
+            "node.message": self._send,
+            "route.message": self._send,
+            "relay.message": messages.forward,
+        }
+        journal.deliver(handlers, by=self._by, at=clock.now())
+
+    def keep_records(self, spool: Spool) -> None:
+        """Journal entries to the log; receipts and alerts of the data plane to the database."""
+        folder, key = self._settings.spool_folder, node_key(self._settings)
+        journal.seal_entries(spool, key, folder=folder, by=self._by, at=clock.now())
+        journal.take_in_records(folder, by=self._by, at=clock.now())
+
+    def push(self) -> None:
+        """Push to each neighbour until nothing is left; one that is down does not hold up the others."""
+        for neighbour in queries.neighbours():
+            try:
+                while feed.push(neighbour, settings=self._settings, by=self._by, at=clock.now()):
+                    if self._stopping.is_set():
+                        return
+            except GuantongError as error:
+                logger.info("feed to %s: %s", neighbour.code, error)
+
+    def _resume(self) -> None:
+        counter.resume_waiting(by=SYSTEM, at=clock.now())
+
+    def _send(self, row: OutboxMessage) -> None:
+        messages.send_outbox(row, settings=self._settings, at=clock.now())
+
+    def _publish_bundle(self, because: str) -> None:
+        publishing.publish_bundle(self._settings, because=because, by=self._by, at=clock.now())
+
+    def _nodes_changed(self, row: OutboxMessage) -> None:
+        keyset.write_keyset(keyset.keyset_folder(self._settings))
+        keyset.write_log_files(self._settings)
+        joining.spread(row.payload["learnt"], row.payload["from"], by=self._by, at=clock.now())
 
     def _loop(self, name: str, pause_s: float, work: Callable[[], object]) -> None:
         while not self._stopping.is_set():
@@ -82,31 +119,15 @@ class Worker:
             close_old_connections()
             self._stopping.wait(pause_s)
 
-    def _push(self) -> None:
-        """Push to each neighbour until nothing is left; one that is down does not hold up the others."""
-        for neighbour in queries.neighbours():
-            try:
-                while feed.push(neighbour, settings=self._settings, by=self._by, at=clock.now()):
-                    pass
-            except GuantongError as error:
-                logger.info("feed to %s: %s", neighbour.code, error)
-
-    def _resume(self) -> None:
-        counter.resume_waiting(by=SYSTEM, at=clock.now())
-
-    def _publish(self, row: OutboxMessage) -> None:
-        """One bundle answers every wish that was written before it was compiled."""
-        if row.created_at <= self._published_at:
-            return
-        moment = clock.now()
-        publishing.publish_bundle(self._settings, because=row.payload["because"], by=self._by, at=moment)
-        self._published_at = moment
-
-    def _nodes_changed(self, row: OutboxMessage) -> None:
-        keyset.write_keyset(keyset.keyset_folder(self._settings))
-        keyset.write_log_files(self._settings)
-        joining.spread(row.payload["learnt"], row.payload["from"], by=self._by, at=clock.now())
-
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._stopping.set()
+
+
+def _is_leased(lease: int) -> bool:
+    """Whether the worker's lock is ours; asking, not waiting, so that a signal is heard meanwhile."""
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

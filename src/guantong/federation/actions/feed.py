@@ -44,7 +44,7 @@ def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int
         payload={"entries": [_entry(change) for change in changes]},
         sent_at=clock.rfc3339(at),
     )
-    messages.post(messages.seal(message, settings), neighbour, by=by)
+    messages.post(messages.seal(message, settings), neighbour)
     with transaction.atomic():
         FeedPosition.objects.filter(neighbour=neighbour.code).update(number=last, pushed_at=at)
         subject = Subject("node", neighbour.code)

@@ -17,7 +17,7 @@ from guantong.catalog import actions as catalog
 from guantong.courier.client import SyncCourier
 from guantong.federation import queries
 from guantong.federation.actions import joining
-from guantong.federation.errors import MessageNotEntitled, MessageWrong, PeerRefused, TopicUnknown
+from guantong.federation.errors import MessageNotEntitled, MessageWrong, PeerFailed, PeerRefused, TopicUnknown
 from guantong.federation.keys import node_key
 from guantong.federation.models import InboxMessage, Node
 from guantong.identity.actions import register_organisation
@@ -32,6 +32,7 @@ from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant, Request
 
 KIND = "guantong/message@v1"
+POST_TIMEOUT_S = 10
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -46,7 +47,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     sent_at: str
 
 
-def send_outbox(row: OutboxMessage, *, settings: Settings, by: Actor, at: datetime) -> None:
+def send_outbox(row: OutboxMessage, *, settings: Settings, at: datetime) -> None:
     """Deliver one outbox row (``node.message`` or ``route.message``) to the next hop on its way."""
     message = Message(
         id=str(
@@ -59,7 +60,7 @@ def send_outbox(row: OutboxMessage, *, settings: Settings, by: Actor, at: dateti
         payload=row.payload["payload"],
         sent_at=clock.rfc3339(at),
     )
-    post(seal(message, settings), queries.next_hop(message.to), by=by)
+    post(seal(message, settings), queries.next_hop(message.to))
 
 
 def seal(message: Message, settings: Settings) -> bytes:
@@ -67,20 +68,24 @@ def seal(message: Message, settings: Settings) -> bytes:
     return envelope.seal(KIND, msgspec.to_builtins(message), node_key(settings))
 
 
-def post(raw: bytes, hop: Node, *, by: Actor) -> None:
-    """Hand a sealed message to a neighbour; anything but 200 is :class:`PeerRefused`."""
-    with SyncCourier([hop.web_url], timeout_s=20) as courier:
-        url = urljoin(hop.web_url, "/federation/messages")
-        reply = courier.send("POST", url, body=raw, peer=hop.code, headers={"Guantong-Actor": by.kind})
-    if reply.status != 200:
-        raise PeerRefused(
-            node=hop.code, status=reply.status, answer=reply.body.decode(errors="replace")[:300]
-        )
+def post(raw: bytes, hop: Node) -> None:
+    """Hand a sealed message to a neighbour.
+
+    :class:`PeerRefused` when it will not have the message (4xx); :class:`PeerFailed` for any other answer but
+    200, which trying again may cure.
+    """
+    with SyncCourier([hop.web_url], timeout_s=POST_TIMEOUT_S) as courier:
+        reply = courier.send("POST", urljoin(hop.web_url, "/federation/messages"), body=raw, peer=hop.code)
+    if reply.status == 200:
+        return
+    is_final = 400 <= reply.status < 500 and reply.status not in {408, 425, 429}
+    refused = PeerRefused if is_final else PeerFailed
+    raise refused(node=hop.code, status=reply.status, answer=reply.body.decode(errors="replace")[:300])
 
 
-def forward(row: OutboxMessage, *, by: Actor) -> None:
+def forward(row: OutboxMessage) -> None:
     """Hand on, unchanged, a message that is for a node further along."""
-    post(row.payload["raw"].encode(), queries.next_hop(row.payload["to"]), by=by)
+    post(row.payload["raw"].encode(), queries.next_hop(row.payload["to"]))
 
 
 def receive(raw: bytes, *, own: str, at: datetime) -> Message:
