@@ -1,6 +1,7 @@
 """查数据: finding entries, reading one, and its life from draft to publication."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from guantong.catalog import actions, queries
 from guantong.catalog.models import Resource
+from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.kit import clock
@@ -67,11 +69,20 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
             "is_provider": is_provider,
             "versions": resource.versions.order_by("-version"),
             "link": getattr(resource, "link", None),
+            "can_ask": _can_ask(person, resource, content),
             "can_submit": is_provider and resource.state == "draft" and may(person, "resource:submit"),
             "can_publish": is_provider and resource.state == "submitted" and may(person, "resource:publish"),
             "can_withdraw": is_provider and resource.state == "published" and may(person, "resource:publish"),
         },
     )
+
+
+def _can_ask(person: Any, resource: Resource, content: ResourceContent | None) -> bool:
+    """Whether the visitor's department could file a request: published, shared, somebody else's, with items."""
+    if content is None or resource.state != "published" or not may(person, "request:file"):
+        return False
+    is_own = person.organisation_id == resource.provider_id
+    return bool(content.items) and content.sharing_type != "not_shared" and not is_own
 
 
 @require_GET

@@ -1,7 +1,8 @@
 """要共享: asking for data, deciding, and the grants that result."""
 
-from typing import Literal
+from typing import Any, Literal
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from guantong.catalog import queries as catalog
+from guantong.catalog.models import Resource
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.models import Receipt
@@ -18,7 +20,7 @@ from guantong.kit.errors import GuantongError
 from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
 from guantong.sharing.forms import NeedForm
-from guantong.sharing.models import Grant, Request
+from guantong.sharing.models import Grant, Request, RequestState
 from guantong.sharing.types import PLEDGE
 
 
@@ -41,7 +43,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "purpose": lambda r: r.purpose,
             "state": lambda r: r.state,
         },
-        context={"chosen_state": state},
+        context={"chosen_state": state, "states": RequestState.values},
     )
 
 
@@ -55,8 +57,7 @@ def file_request(request: HttpRequest) -> HttpResponse:
     if content is None or person.organisation is None:
         raise Http404
     asked = request.POST if request.method == "POST" else None
-    initial = {"purpose": request.GET.get("purpose", "")}
-    form = NeedForm(asked, content=content, consumer=person.organisation, initial=initial)
+    form = NeedForm(asked, content=content, consumer=person.organisation, initial=_filled(request))
     if asked is not None and form.is_valid():
         try:
             filed = actions.file_request(
@@ -70,8 +71,22 @@ def file_request(request: HttpRequest) -> HttpResponse:
             )
             return redirect("request", uuid=filed.uuid)
     status = 422 if asked is not None else 200
-    context = {"form": form, "resource": resource, "content": content, "pledge": PLEDGE}
+    context = {
+        "form": form,
+        "resource": resource,
+        "content": content,
+        "chosen": {name: form[name].value() or [] for name in ("wanted", "modes", "applications")},
+        "plain": [form[name] for name in ("purpose", "purpose_text", "legal_basis", "per_day", "days")],
+        "pledge": PLEDGE,
+    }
     return render(request, "sharing/request_form.html", context, status=status)
+
+
+def _filled(request: HttpRequest) -> dict[str, Any]:
+    """What the address fills in beforehand: a link can carry a need, a person still reads and signs it."""
+    several = {name: request.GET.getlist(name) for name in ("wanted", "modes", "applications")}
+    single = {name: request.GET.get(name, "") for name in ("purpose", "purpose_text", "legal_basis")}
+    return {name: value for name, value in {**several, **single}.items() if value}
 
 
 @require_GET
@@ -82,7 +97,15 @@ def request_detail(request: HttpRequest, uuid: str) -> HttpResponse:
     asked = get_object_or_404(Request, uuid=uuid)
     step = queries.to_decide(_code(person)).filter(request=asked).first()
     grant = Grant.objects.filter(request=asked.uuid).first()
-    context = {"asked": asked, "step": step if may(person, "request:decide") else None, "grant": grant}
+    resource = Resource.objects.filter(code=asked.resource).first()
+    content = resource.live if resource else None
+    context = {
+        "asked": asked,
+        "step": step if may(person, "request:decide") else None,
+        "grant": grant,
+        "items": [item for item in content.items if item.name in asked.fields] if content else [],
+        "steps": asked.steps.all(),
+    }
     return render(request, "sharing/request.html", context)
 
 
@@ -144,6 +167,9 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
                 for name in grant.terms["fields"]
             ],
             "receipts": Receipt.objects.filter(grant=grant.code)[:20],
+            "is_expired": grant.state == "active" and grant.not_after <= clock.now(),
+            "keys": _keys(grant),
+            "gateway_url": settings.NODE.gateway_url if grant.consumer_node == settings.NODE.node else "",
             "can_revoke": grant.state == "active" and may(person, "grant:revoke") and is_giver,
         },
     )
@@ -158,6 +184,12 @@ def revoke(request: HttpRequest, code: str) -> HttpResponse:
     actions.revoke(grant, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
     messages.success(request, gettext("The grant has been revoked."))
     return redirect("grant", code=code)
+
+
+def _keys(grant: Grant) -> list[str]:
+    """The first declared combination of items by which rows may be asked for."""
+    lookups: list[list[str]] = grant.terms["resource_content"].get("lookups") or [[]]
+    return lookups[0]
 
 
 def _code(person: Person) -> str:

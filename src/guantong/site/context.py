@@ -4,10 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from guantong import __version__
 from guantong.identity.models import Person
 from guantong.identity.queries import may
 from guantong.identity.roles import ROLES
+from guantong.site.names import Names
 from guantong.site.node import node_settings
+from guantong.site.todos import count_for
+
+TASKS = ("find", "todo", "share", "serve", "prove", "oversee")
 
 
 class Permissions:
@@ -21,14 +26,21 @@ class Permissions:
 
 
 def node(request: HttpRequest) -> dict[str, Any]:
-    """The node's title and code, the visitor's permissions and roles."""
+    """The node's title and code, the task the page belongs to, the visitor's permissions, roles and to-dos."""
     settings = node_settings()
-    person = request.user
+    # A page that failed early may have no visitor yet.
+    person = getattr(request, "user", None)
     roles = person.roles if isinstance(person, Person) else []
+    task = request.path.split("/")[1]
     return {
         "node_code": settings.node,
         "node_title": settings.title,
         "is_development": settings.development,
+        "version": __version__,
+        "task": task if task in TASKS else "",
+        "names": Names(),
         "may": Permissions(person),
         "visitor_roles": [role for role in roles if role in ROLES],
+        # Called by the template, so that answers without a page do not count.
+        "todo_count": lambda: count_for(person) if isinstance(person, Person) else 0,
     }

@@ -1,13 +1,13 @@
 """Every address of the control plane."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.views import home, oversee, prove
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
-    path("sign-in/", LoginView.as_view(template_name="site/sign_in.html"), name="sign-in"),
+    path("sign-in/", home.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
     path("todo/", home.todo, name="todo"),
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prove/check/", prove.check, name="check"),
     path("prove/mine/", prove.looked_at, name="looked-at"),
     path("prove/receipts/<str:digest>/", prove.receipt, name="receipt"),
+    path("prove/receipts/<str:digest>/proof", prove.proof, name="receipt-proof"),
     path("oversee/", oversee.overview, name="oversee"),
     path("oversee/journal/", oversee.journal, name="journal"),
     path("oversee/nodes/<str:code>/confirm", oversee.confirm_node, name="node-confirm"),

@@ -1,10 +1,16 @@
-"""Filters that turn codes into words people read."""
+"""Filters and tags that turn codes into words people read."""
+
+from typing import Any
 
 from django import template
-from django.utils.translation import get_language
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext
 
 from guantong.identity.queries import division_name
 from guantong.identity.roles import ROLE_NAMES
+from guantong.site import words
+from guantong.site.names import Names
 
 register = template.Library()
 
@@ -26,3 +32,74 @@ def role(name: str) -> str:
 def short_digest(text: str) -> str:
     """The head of a digest, enough to compare by eye."""
     return text.rpartition(":")[2][:12]
+
+
+@register.filter
+def word(code: str, kind: str) -> str:
+    """The word of :mod:`guantong.site.words` for a code of that kind."""
+    return words.word(kind, code)
+
+
+@register.filter
+def mask(code: str) -> str:
+    """What a mask leaves of a value."""
+    return words.mask_word(code)
+
+
+@register.filter
+def split(text: str) -> list[str]:
+    """Several codes in one string, for a loop in a template."""
+    return text.split()
+
+
+@register.filter
+def words_list(parts: list[str]) -> str:
+    """Several words as one sentence part: 、 in Chinese, commas in English."""
+    return (", " if get_language() == "en" else "、").join(str(part) for part in parts)
+
+
+@register.simple_tag
+def state(kind: str, code: str) -> SafeString:
+    """A code's word as a badge: coloured, and readable without the colour."""
+    return format_html('<span class="state state-{}">{}</span>', code or "waiting", words.word(kind, code))
+
+
+@register.simple_tag
+def level(number: int) -> SafeString:
+    """An item's level as a badge."""
+    return format_html('<span class="badge">{}</span>', gettext("level %(number)s") % {"number": number})
+
+
+def _names(context: dict[str, Any]) -> Names:
+    names = context.get("names")
+    return names if isinstance(names, Names) else Names()
+
+
+@register.simple_tag(takes_context=True)
+def organisation(context: dict[str, Any], code: str) -> str:
+    """The name of an organisation."""
+    return _names(context).organisation(code)
+
+
+@register.simple_tag(takes_context=True)
+def node_name(context: dict[str, Any], code: str) -> str:
+    """The title of a node."""
+    return _names(context).node(code)
+
+
+@register.simple_tag(takes_context=True)
+def resource_name(context: dict[str, Any], code: str) -> str:
+    """The name of a resource."""
+    return _names(context).resource(code)
+
+
+@register.simple_tag(takes_context=True)
+def purpose_name(context: dict[str, Any], code: str) -> str:
+    """The service item that a purpose names."""
+    return _names(context).purpose(code)
+
+
+@register.simple_tag(takes_context=True)
+def field_names(context: dict[str, Any], resource: str, names: list[str]) -> str:
+    """The labels of a resource's items, as a list in words."""
+    return words_list(_names(context).fields(resource, names))

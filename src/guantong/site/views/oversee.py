@@ -1,11 +1,14 @@
 """可监管: nodes, bundles, alerts, and the journal."""
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Max
+from django.db.models import Count, F, Max
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,6 +20,9 @@ from guantong.journal.actions import settle_alert
 from guantong.journal.models import Alert, Entry, OutboxMessage, Receipt
 from guantong.kit import clock
 from guantong.pages.lists import answer_list
+from guantong.site.views.charts import bars
+
+CHART_DAYS = 14
 
 
 @require_GET
@@ -24,22 +30,33 @@ from guantong.pages.lists import answer_list
 def overview(request: HttpRequest) -> HttpResponse:
     """The node at a glance: its neighbours, what waits, what was refused, what the bundle holds."""
     demand(request.user, "alert:read")
-    nodes = [(node, fingerprint(read_card(node.card.encode()))) for node in Node.objects.all()]
+    feeds = {feed.neighbour: feed for feed in FeedPosition.objects.all()}
+    nodes = [
+        {
+            "node": node,
+            "fingerprint": fingerprint(read_card(node.card.encode())),
+            "feed": feeds.get(node.code),
+        }
+        for node in Node.objects.order_by("is_confirmed", "code")
+    ]
+    today = timezone.localdate(clock.now())
     by_day = (
-        Receipt.objects.annotate(day=TruncDate("at")).values("day", "decision").annotate(count=Count("id"))
+        Receipt.objects.filter(at__gte=clock.now() - timedelta(days=CHART_DAYS))
+        .annotate(day=TruncDate("at"))
+        .values("day", "decision")
+        .annotate(count=Count("id"))
     )
     return render(
         request,
         "site/oversee.html",
         {
             "nodes": nodes,
-            "feeds": {feed.neighbour: feed for feed in FeedPosition.objects.all()},
             "bundle": PublishedBundle.objects.first(),
             "outbox": OutboxMessage.objects.filter(done_at__isnull=True).aggregate(
                 n=Count("id"), tries=Max("attempts")
             ),
-            "alerts": Alert.objects.all()[:20],
-            "calls": by_day.order_by("-day")[:20],
+            "alerts": Alert.objects.order_by(F("seen_at").asc(nulls_first=True), "-at")[:20],
+            "bars": bars(by_day, last=today, days=CHART_DAYS),
             "can_confirm": may(request.user, "node:confirm"),
             "can_settle": may(request.user, "alert:settle"),
         },
@@ -62,6 +79,7 @@ def settle(request: HttpRequest, digest: str) -> HttpResponse:
     """An alert has been dealt with."""
     person = demand(request.user, "alert:settle")
     settle_alert(get_object_or_404(Alert, digest=digest), by=actor(person), at=clock.now())
+    messages.success(request, gettext("The alert has been settled."))
     return redirect("oversee")
 
 

@@ -1,0 +1,35 @@
+"""待办: what waits for a person, by kind. The page shows it, and every page's navigation counts it."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from guantong.catalog.models import Resource
+from guantong.counter.models import Case
+from guantong.federation.models import Node
+from guantong.identity.models import Person
+from guantong.identity.queries import may
+from guantong.journal.models import Alert
+from guantong.sharing import queries as sharing
+
+
+def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
+    """Steps to decide, entries to submit and to publish, cases that wait, nodes to confirm, alerts to settle."""
+    code = person.organisation.code if person.organisation else ""
+    drafts = Resource.objects.filter(provider__code=code).select_related("provider")
+    waiting: dict[str, tuple[str, QuerySet[Any]]] = {
+        "steps": ("request:decide", sharing.to_decide(code)),
+        "to_submit": ("resource:submit", drafts.filter(state="draft")),
+        "to_publish": ("resource:publish", drafts.filter(state="submitted")),
+        "cases": ("case:advance", Case.objects.filter(state="waiting").select_related("item")),
+        "nodes": ("node:confirm", Node.objects.filter(is_confirmed=False)),
+        "alerts": ("alert:settle", Alert.objects.filter(seen_at__isnull=True)),
+    }
+    return {
+        kind: rows if may(person, permission) else rows.none() for kind, (permission, rows) in waiting.items()
+    }
+
+
+def count_for(person: Person) -> int:
+    """How much waits for a person."""
+    return sum(rows.count() for rows in waiting_for(person).values() if not rows.query.is_empty())

@@ -1,0 +1,153 @@
+"""The words that pages use for codes: one table a kind, so that a code reads the same on every page."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Words = Mapping[str, "StrOrPromise"]
+
+KINDS: Final[Mapping[str, Words]] = {
+    "resource": {
+        "draft": pgettext_lazy("entry", "draft"),
+        "submitted": pgettext_lazy("entry", "under review"),
+        "published": pgettext_lazy("entry", "published"),
+        "withdrawn": pgettext_lazy("entry", "withdrawn"),
+    },
+    "request": {
+        "waiting": pgettext_lazy("request", "being decided"),
+        "granted": pgettext_lazy("request", "granted"),
+        "refused": pgettext_lazy("request", "not approved"),
+    },
+    "step": {
+        "": pgettext_lazy("step", "to be decided"),
+        "approved": pgettext_lazy("step", "approved"),
+        "refused": pgettext_lazy("step", "not approved"),
+    },
+    "decider": {
+        "provider": _("The providing department decides"),
+        "bureau": _("The data bureau decides"),
+    },
+    "grant": {
+        "active": pgettext_lazy("grant", "in force"),
+        "expired": pgettext_lazy("grant", "expired"),
+        "revoked": pgettext_lazy("grant", "revoked"),
+    },
+    "sharing": {
+        "unconditional": _("unconditional sharing"),
+        "conditional": _("conditional sharing"),
+        "not_shared": _("not shared"),
+    },
+    "cycle": {
+        "real_time": _("real time"),
+        "daily": _("daily"),
+        "weekly": _("weekly"),
+        "monthly": _("monthly"),
+        "quarterly": _("quarterly"),
+        "yearly": _("yearly"),
+        "irregular": _("irregular"),
+    },
+    "format": {"database": _("database"), "interface": _("interface"), "file": _("file")},
+    "type": {
+        "C": _("text"),
+        "N": _("number"),
+        "Y": _("money"),
+        "D": _("date"),
+        "T": _("date and time"),
+        "L": _("yes or no"),
+        "M": _("note"),
+        "G": _("general"),
+        "B": _("double"),
+        "I": _("whole number"),
+        "F": _("floating point"),
+    },
+    "mode": {"query": _("query"), "verify": _("verify")},
+    "role": {
+        "provider": pgettext_lazy("receipt", "as provider"),
+        "relay": pgettext_lazy("receipt", "as relay"),
+        "consumer": pgettext_lazy("receipt", "as consumer"),
+    },
+    "decision": {
+        "allow": pgettext_lazy("receipt", "allowed"),
+        "refuse": pgettext_lazy("receipt", "turned away"),
+    },
+    "relation": {
+        "self": pgettext_lazy("node", "this node"),
+        "parent": pgettext_lazy("node", "above"),
+        "child": pgettext_lazy("node", "below"),
+        "other": pgettext_lazy("node", "further off"),
+    },
+    "confirmed": {
+        "unconfirmed": pgettext_lazy("node", "to be confirmed"),
+        "confirmed": pgettext_lazy("node", "takes part"),
+    },
+    "alert": {
+        "bundle_tampered": _("A configuration with a broken signature was refused"),
+        "bundle_for_another_node": _("A configuration for another node was refused"),
+        "bundle_older": _("An older configuration was refused"),
+    },
+    "act": {
+        "alert.settled": _("settled an alert"),
+        "application.registered": _("registered an application"),
+        "bundle.published": _("published a configuration"),
+        "case.accepted": _("took a case in"),
+        "case.decided": _("decided a case"),
+        "case.retried": _("asked again in a case"),
+        "case.withdrawn": _("closed a case at the applicant's wish"),
+        "certificate.issued": _("issued a certificate"),
+        "certificate.revoked": _("revoked a certificate"),
+        "divisions.imported": _("imported divisions"),
+        "flow.published": _("published a flow"),
+        "grant.issued": _("issued a grant"),
+        "grant.revoked": _("revoked a grant"),
+        "item.opened": _("opened a service item at the counter"),
+        "items.imported": _("imported service items"),
+        "node.announced": _("a node announced itself"),
+        "node.confirmed": _("confirmed a node"),
+        "node.established": _("set up the node"),
+        "node.introduced": _("a node was introduced"),
+        "node.joined": _("joined the node above"),
+        "organisation.imported": _("imported an organisation"),
+        "organisation.registered": _("registered an organisation"),
+        "person.registered": _("registered a person"),
+        "request.approved": _("approved a request"),
+        "request.filed": _("filed a request"),
+        "request.followed": _("heard how a request fared"),
+        "request.received": _("received a request"),
+        "request.refused": _("did not approve a request"),
+        "resource.drafted": _("drafted an entry"),
+        "resource.learnt": _("learnt of an entry"),
+        "resource.linked": _("linked an entry to its data"),
+        "resource.published": _("published an entry"),
+        "resource.submitted": _("submitted an entry for review"),
+        "resource.withdrawn": _("withdrew an entry"),
+    },
+}
+
+
+def word(kind: str, code: str) -> str:
+    """The word for ``code`` in the visitor's language; the code itself where there is none."""
+    return str(KINDS.get(kind, {}).get(code, code))
+
+
+def mask_word(mask: str) -> str:
+    """What a mask leaves, in words; see :mod:`guantong.gateway.masks`."""
+    name, _colon, number = mask.partition(":")
+    count = int(number) if number.isdecimal() else 0
+    if name == "keep_head":
+        return ngettext("first %(count)d character", "first %(count)d characters", count) % {"count": count}
+    if name == "keep_tail":
+        return ngettext("last %(count)d character", "last %(count)d characters", count) % {"count": count}
+    words = {
+        "": gettext("shown whole"),
+        "none": gettext("shown whole"),
+        "hash": gettext("fingerprint only"),
+        "year": gettext("year only"),
+        "division": gettext("city only"),
+        "null": gettext("withheld"),
+    }
+    return words.get(name, words["null"])
