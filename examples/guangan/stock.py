@@ -61,6 +61,7 @@ class Stock:
         if self.node == "000000":
             self.data_sources()
         self.log_ins()
+        self.walk_file()
         self.secrets_file()
 
     def say(self, sentence: str) -> None:
@@ -242,6 +243,12 @@ class Stock:
         path = self.settings.home / "log-ins.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def walk_file(self) -> None:
+        """What the first page's guided walk needs to know."""
+        from examples.guangan.walk import write  # noqa: PLC0415
+
+        write(self.settings.home)
 
     def _citizen(self) -> tuple[str, str]:
         from examples.guangan.families import draw  # noqa: PLC0415
