@@ -37,7 +37,7 @@ def test_keys_travel_as_text(crypto, witness):
     assert public.is_cosigner is witness
     assert public.ref == f"{public.name}+{public.key_id}"
     assert public.verify(b"x", again.sign(b"x"))
-    assert key.to_text().split("+")[-1] not in repr(key)
+    assert key.to_text().split("+", 4)[-1] not in repr(key)
 
 
 @BOTH
