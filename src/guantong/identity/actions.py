@@ -3,15 +3,27 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from guantong.identity.models import Application, Division, Organisation, Person
+from guantong.identity.errors import (
+    ApplicationCodeTaken,
+    ApplicationWrong,
+    ColumnMissing,
+    OrganisationCodeTaken,
+    OrganisationNameTaken,
+    OrganisationOfAnotherNode,
+    RoleUnknown,
+)
+from guantong.identity.models import Application, Division, Organisation, Person, SignInFailure
+from guantong.identity.queries import account_name
+from guantong.identity.roles import ROLES
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import codes
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import VerifyKey
 
 _LEVEL_BY_LENGTH = {1: 1, 2: 2, 4: 3, 6: 4, 9: 5}
 
@@ -91,7 +103,9 @@ def import_organisations(
     best: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
         report.rows += 1
-        name, code = row["department"].strip(), row["dept_code"].strip()
+        if missing := {"department", "dept_code"} - set(row):
+            raise ColumnMissing(columns="、".join(sorted(missing)))
+        name, code = (row["department"] or "").strip(), (row["dept_code"] or "").strip()
         if (name, code) in seen:
             continue
         seen.add((name, code))
@@ -101,16 +115,19 @@ def import_organisations(
         except codes.CodeError as error:
             report.problems.append(Problem(line, f"{name} {code}", error))
             continue
-        best[name] = max(best[name], _credit_code(good, row.get("item_code", "")), key=len)
+        better = max(best[name], _credit_code(good, row.get("item_code", "")), key=len)
+        holder = _other_holder(better, name, node=node, division=division, among=best)
+        if holder:
+            error = OrganisationCodeTaken(organisation=better, name=holder)
+            report.problems.append(Problem(line, f"{name} {code}", error))
+            continue
+        best[name] = better
     for name, code in best.items():
         found, _ = Organisation.objects.get_or_create(
+            node=node,
             division=division,
             name=name,
-            defaults={
-                "code": code or _provisional(node),
-                "uscc": code if len(code) == 18 else "",
-                "node": node,
-            },
+            defaults={"code": code or _provisional(node), "uscc": code if len(code) == 18 else ""},
         )
         report.accepted += 1
         record("organisation.imported", by=by, at=at, subject=Subject("organisation", found.code))
@@ -128,9 +145,17 @@ def _credit_code(body_code: str, item_code: str) -> str:
     return body_code
 
 
+def _other_holder(code: str, name: str, *, node: str, division: str, among: Mapping[str, str]) -> str | None:
+    """The name of another department that has ``code``, in the file or in the database."""
+    held = next((other for other, found in among.items() if found == code and other != name), None)
+    known = Organisation.objects.filter(code=code).exclude(node=node, division=division, name=name).first()
+    return held or (known.name if known else None)
+
+
 def _provisional(node: str) -> str:
-    count = Organisation.objects.filter(node=node, code__startswith=f"{node}-").count()
-    return f"{node}-{count + 1:04d}"
+    last = Organisation.objects.filter(node=node, code__startswith=f"{node}-").order_by("-code").first()
+    number = last.code.rpartition("-")[2] if last else "0"
+    return f"{node}-{int(number) + 1 if number.isdigit() else 1:04d}"
 
 
 @transaction.atomic
@@ -144,7 +169,16 @@ def register_organisation(
     at: datetime,
     is_synthetic: bool = False,
 ) -> Organisation:
-    """Make an organisation known by ``code``, or return the one that is; its name follows the newest word."""
+    """Make an organisation of ``node`` known by ``code``, or follow its newest name.
+
+    An organisation stays with its node: :class:`OrganisationOfAnotherNode` for anybody else who claims it.
+    """
+    known = Organisation.objects.select_for_update().filter(code=code).first()
+    if known and known.node != node:
+        raise OrganisationOfAnotherNode(organisation=code, node=known.node)
+    namesake = Organisation.objects.filter(node=node, division=division, name=name).exclude(code=code).first()
+    if namesake:
+        raise OrganisationNameTaken(name=name, organisation=namesake.code)
     found, made = Organisation.objects.update_or_create(
         code=code,
         defaults={
@@ -179,6 +213,9 @@ def register_person(
     at: datetime,
 ) -> Person:
     """Give someone a log-in and roles. The password is kept as its scrypt hash only."""
+    for role in roles:
+        if role not in ROLES:
+            raise RoleUnknown(role=role)
     person = Person(
         username=username,
         full_name=full_name,
@@ -210,7 +247,19 @@ def register_application(
     by: Actor,
     at: datetime,
 ) -> Application:
-    """Register a department's system by its public key (vkey); its private key never reaches the node."""
+    """Register a department's system by its public key (vkey); its private key never reaches the node.
+
+    Again with a new key to replace the old one; an identifier stays with its organisation.
+    """
+    try:
+        VerifyKey.from_text(public_key)
+    except GuantongError as error:
+        raise ApplicationWrong(why_zh=error.sentence("zh"), why_en=error.sentence("en")) from error
+    if not 1 <= clearance <= 4:
+        raise ApplicationWrong(why_zh="许可级别应为 1 至 4", why_en="clearances go from 1 to 4")
+    known = Application.objects.select_for_update().filter(code=code).first()
+    if known and known.organisation_id != organisation.pk:
+        raise ApplicationCodeTaken(application=code)
     application, _ = Application.objects.update_or_create(
         code=code,
         defaults={
@@ -225,3 +274,36 @@ def register_application(
     record("application.registered", by=by, at=at, subject=Subject("application", code))
     enqueue("bundle.stale", {"because": "application.registered"}, by=by, at=at)
     return application
+
+
+@transaction.atomic
+def suspend_person(person: Person, *, by: Actor, at: datetime) -> Person:
+    """Take a log-in away, at once: sessions that are open end with their next request."""
+    person = Person.objects.select_for_update().get(pk=person.pk)
+    person.is_active = False
+    person.save()
+    record("person.suspended", by=by, at=at, subject=Subject("person", str(person.uuid)))
+    return person
+
+
+@transaction.atomic
+def note_failed_sign_in(account: str, *, address: str, by: Actor, at: datetime) -> None:
+    """Count a wrong password. The name typed is written down only if it is somebody's: it may be a password."""
+    SignInFailure.objects.filter(at__lt=at - timedelta(days=1)).delete()
+    SignInFailure.objects.create(account=account, address=address, at=at)
+    person = Person.objects.filter(username__iexact=account).first()
+    subject = Subject("person", str(person.uuid) if person else "unknown")
+    record("sign_in.failed", by=by, at=at, subject=subject, details={"address": address})
+
+
+@transaction.atomic
+def note_sign_in(person: Person, *, address: str, by: Actor, at: datetime) -> None:
+    """Write down who signed in from where; earlier failures of the account from there are forgotten."""
+    SignInFailure.objects.filter(account=account_name(person.username), address=address).delete()
+    record(
+        "person.signed_in",
+        by=by,
+        at=at,
+        subject=Subject("person", str(person.uuid)),
+        details={"address": address},
+    )

@@ -19,3 +19,75 @@ class OrganisationUnknown(GuantongError):
     status = 404
     zh = "没有代码为 {organisation} 的机构。"
     en = "No organisation is known by the code {organisation}."
+
+
+class OrganisationOfAnotherNode(GuantongError):
+    """The code belongs to an organisation of another node, which alone may speak of it."""
+
+    code = "organisation_of_another_node"
+    status = 409
+    zh = "机构代码 {organisation} 属于节点 {node}，其他节点不得登记或改名。"
+    en = "The code {organisation} belongs to an organisation of node {node}; no other node may claim or rename it."
+
+
+class OrganisationNameTaken(GuantongError):
+    """Another organisation of the node has that name in that division."""
+
+    code = "organisation_name_taken"
+    status = 409
+    zh = "该行政区划内已有名为“{name}”的机构（代码 {organisation}）。"
+    en = "An organisation named “{name}” exists in that division already (code {organisation})."
+
+
+class OrganisationCodeTaken(GuantongError):
+    """Another department has that code already; an imported row that repeats it gets a provisional one."""
+
+    code = "organisation_code_taken"
+    status = 409
+    zh = "机构代码 {organisation} 已属于“{name}”。"
+    en = "The code {organisation} belongs to “{name}” already."
+
+
+class ColumnMissing(GuantongError):
+    """An imported file has no column of that name."""
+
+    code = "column_missing"
+    status = 422
+    zh = "文件缺少列：{columns}。"
+    en = "The file lacks the columns: {columns}."
+
+
+class ApplicationCodeTaken(GuantongError):
+    """The identifier belongs to another organisation's application."""
+
+    code = "application_code_taken"
+    status = 409
+    zh = "应用标识 {application} 已被其他机构使用。"
+    en = "The application identifier {application} is in use by another organisation."
+
+
+class ApplicationWrong(GuantongError):
+    """An application's key or clearance cannot be registered."""
+
+    code = "application_wrong"
+    status = 422
+    zh = "应用登记信息有误：{why_zh}。"
+    en = "The application cannot be registered: {why_en}."
+
+
+class RoleUnknown(GuantongError):
+    """No such role exists."""
+
+    code = "role_unknown"
+    status = 422
+    zh = "没有名为 {role} 的角色。"
+    en = "There is no role named {role}."
+
+
+class SignInLocked(GuantongError):
+    """Too many wrong passwords for this account or from this address."""
+
+    code = "sign_in_locked"
+    status = 429
+    zh = "登录失败次数过多，请 {minutes} 分钟后再试；如非本人操作，请联系节点管理员。"
+    en = "Too many failed attempts. Try again in {minutes} minutes; if it was not you, tell the node's operator."

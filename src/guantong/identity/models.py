@@ -39,7 +39,10 @@ class Organisation(models.Model):
         verbose_name = "组织机构"
         ordering = ["node", "code"]
         constraints = [
-            models.UniqueConstraint(fields=["division", "name"], name="organisation_name_in_division")
+            # Per node: what another node says of its own organisations cannot take a name away from ours.
+            models.UniqueConstraint(
+                fields=["node", "division", "name"], name="organisation_name_in_node_and_division"
+            )
         ]
 
     def __str__(self) -> str:
@@ -88,3 +91,18 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SignInFailure(models.Model):
+    """登录失败: one wrong password. Counted by account and by address, so that guessing is slow."""
+
+    account = models.CharField(max_length=150, db_index=True)
+    """The name as typed, lower-cased; there need be no such person."""
+    address = models.CharField(max_length=45, db_index=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "登录失败"
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.address}"

@@ -1,11 +1,17 @@
 """Who someone is, and whether they may."""
 
+from datetime import datetime, timedelta
+
 from django.contrib.auth.models import AnonymousUser
 
 from guantong.identity.errors import NotPermitted
-from guantong.identity.models import Application, Division, Organisation, Person
+from guantong.identity.models import Application, Division, Organisation, Person, SignInFailure
 from guantong.identity.roles import ROLES
 from guantong.journal.types import Actor
+
+LOCK_MINUTES = 15
+# An account from one address; an account from anywhere; an address, which a whole office may share.
+FAILURES_OF_BOTH, FAILURES_OF_ACCOUNT, FAILURES_OF_ADDRESS = 5, 20, 100
 
 
 def may(person: Person | AnonymousUser, permission: str) -> bool:
@@ -44,3 +50,19 @@ def division_name(code: str) -> str:
     parents = dict.fromkeys((padded[:n].ljust(12, "0") for n in (2, 4, 6, 9, 12)), "")
     found = dict(Division.objects.filter(code__in=list(parents)).values_list("code", "name"))
     return "".join(found[each] for each in parents if each in found) or code
+
+
+def account_name(typed: str) -> str:
+    """The account that a typed user name counts for."""
+    return typed.replace("\0", "").strip().casefold()[:150]
+
+
+def is_locked(account: str, address: str, *, at: datetime) -> bool:
+    """Whether this account, from this address, has to wait because of wrong passwords."""
+    recent = SignInFailure.objects.filter(at__gt=at - timedelta(minutes=LOCK_MINUTES))
+    of_account = recent.filter(account=account)
+    return (
+        of_account.filter(address=address).count() >= FAILURES_OF_BOTH
+        or of_account.count() >= FAILURES_OF_ACCOUNT
+        or recent.filter(address=address).count() >= FAILURES_OF_ADDRESS
+    )

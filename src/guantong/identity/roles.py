@@ -11,12 +11,24 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     # 窗口人员: takes cases in
     "clerk": frozenset({"case:accept", "case:read", "case:advance"}),
-    # 审计员: reads everything that was done, and changes nothing
+    # 审计员: reads everything that was done (``audit``: whoever it concerns), and changes nothing
     "auditor": frozenset(
-        {"journal:read", "receipt:read", "alert:read", "grant:read", "request:read", "case:audit"}
+        {
+            "journal:read",
+            "alert:read",
+            "request:read",
+            "grant:read",
+            "receipt:read",
+            "request:audit",
+            "grant:audit",
+            "receipt:audit",
+            "case:audit",
+        }
     ),
-    # 节点管理员: joins nodes, registers applications
-    "operator": frozenset({"node:confirm", "application:register", "alert:read", "alert:settle"}),
+    # 节点管理员: joins nodes, registers applications, settles messages that nobody takes
+    "operator": frozenset(
+        {"node:confirm", "application:register", "alert:read", "alert:settle", "message:settle"}
+    ),
     # 群众: sees own cases and who looked at own data
     "citizen": frozenset({"case:own", "subject:own"}),
 }

@@ -12,6 +12,7 @@ from guantong.catalog import queries as catalog
 from guantong.counter.models import Case
 from guantong.federation.cards import read_card
 from guantong.federation.models import Node
+from guantong.identity.forms import SignInForm
 from guantong.identity.models import Person
 from guantong.identity.roles import ROLES
 from guantong.journal.models import Receipt
@@ -69,6 +70,7 @@ class SignIn(LoginView):
     """The page that asks who someone is; on a development node it offers the demonstration log-ins."""
 
     template_name = "site/sign_in.html"
+    authentication_form = SignInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With the demonstration log-ins of this node and the roles they play."""
