@@ -16,7 +16,8 @@ from guantong.kit import clock
 pytestmark = pytest.mark.django_db
 
 
-def attempt(client: Client, username: str = "xu", password: str = "wrong") -> str:
+def attempt(client: Client, username: str = "xu", password: str = "") -> str:
+    password = password or "wrong"
     answer = client.post("/sign-in/", {"username": username, "password": password})
     return "in" if answer.status_code == 302 else answer.content.decode()
 

@@ -118,8 +118,8 @@ def import_organisations(
         better = max(best[name], _credit_code(good, row.get("item_code", "")), key=len)
         holder = _other_holder(better, name, node=node, division=division, among=best)
         if holder:
-            error = OrganisationCodeTaken(organisation=better, name=holder)
-            report.problems.append(Problem(line, f"{name} {code}", error))
+            taken = OrganisationCodeTaken(organisation=better, name=holder)
+            report.problems.append(Problem(line, f"{name} {code}", taken))
             continue
         best[name] = better
     for name, code in best.items():
