@@ -1,11 +1,14 @@
 """The life of an entry, and who may move it."""
 
 import pytest
-from tests.cast import NODE, NOON, PERMITS, assemble, content, publish_permits
+from msgspec.structs import replace
+from tests.cast import EDUCATION, NODE, NOON, PERMITS, assemble, content, publish_permits
 
 from guantong.catalog import actions, queries
 from guantong.catalog.errors import ContentWrong, NotTheProvider, ResourceStateWrong
 from guantong.catalog.models import Resource, State
+from guantong.catalog.types import Change
+from guantong.identity.actions import register_organisation
 from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import Actor
 
@@ -69,6 +72,16 @@ def test_a_withdrawn_entry_leaves_the_catalogue() -> None:
         ({"items": [{"name": "a", "label": "甲"}, {"name": "a", "label": "乙"}], "lookups": []}, "items"),
         ({"items": [{"name": "a", "label": "甲", "level": 9}], "lookups": []}, "items"),
         ({"colour": "red"}, "content"),
+        ({"name": "a\nb"}, "content"),
+        ({"name": "长" * 201}, "content"),
+        ({"summary": "a\0b"}, "content"),
+        (
+            {"items": [{"name": f"a{n}", "label": "长" * 200} for n in range(500)], "lookups": []},
+            "content",
+        ),
+        ({"source_url": "javascript:alert(1)"}, "source_url"),
+        ({"items": [{"name": "A b", "label": "甲"}], "lookups": []}, "items"),
+        ({"lookups": [[]]}, "lookups"),
     ],
 )
 def test_content_that_breaks_the_guide_is_refused(changes: dict[str, object], field: str) -> None:
@@ -80,17 +93,36 @@ def test_content_that_breaks_the_guide_is_refused(changes: dict[str, object], fi
 def test_changes_of_another_node_are_taken_in_once_and_in_order() -> None:
     assemble()
     by = Actor("node", "510000", "四川", "510000")
-    entry = {
-        "node": "510000",
-        "version": 2,
-        "is_withdrawal": False,
-        "content": content(code="3070510000001/000001"),
-    }
-    assert actions.take_in(entry, by=by, at=NOON)
-    assert not actions.take_in(entry, by=by, at=NOON)
-    assert not actions.take_in({**entry, "version": 1}, by=by, at=NOON)
+    register_organisation("510000-0001", "省公安厅", node="510000", division="510000000000", by=by, at=NOON)
+    change = Change(
+        node="510000",
+        version=2,
+        is_withdrawal=False,
+        content=content(code="3070510000001/000001", provider="510000-0001"),
+        provider_name="省公安厅",
+        provider_division="510000000000",
+        provider_is_synthetic=False,
+    )
+    assert actions.take_in(change, by=by, at=NOON)
+    assert not actions.take_in(change, by=by, at=NOON)
+    assert not actions.take_in(replace(change, version=1), by=by, at=NOON)
     with pytest.raises(NotTheProvider):
-        actions.take_in({**entry, "node": "330000", "version": 3}, by=by, at=NOON)
+        actions.take_in(replace(change, node="330000", version=3), by=by, at=NOON)
+
+
+def test_another_nodes_feed_cannot_speak_for_our_departments() -> None:
+    assemble()
+    change = Change(
+        node="510000",
+        version=1,
+        is_withdrawal=False,
+        content=content(code="3070510000001/000001"),
+        provider_name="广安市公安局",
+        provider_division="511600000000",
+        provider_is_synthetic=False,
+    )
+    with pytest.raises(NotTheProvider):
+        actions.take_in(change, by=Actor("node", "510000", "四川", "510000"), at=NOON)
 
 
 def test_the_feed_numbers_changes_once() -> None:
@@ -101,3 +133,62 @@ def test_the_feed_numbers_changes_once() -> None:
     assert actions.number_changes(by=by, at=NOON) == 0
     assert [change.number for change in queries.changes_after(0, nodes=[NODE])] == [1]
     assert queries.changes_after(1, nodes=[NODE]) == []
+
+
+def test_an_entry_under_review_stays_in_the_catalogue_and_in_force() -> None:
+    cast = assemble()
+    resource = publish_permits(cast)
+    edited = actions.read_content(content(name="居住证基本信息"))
+    actions.draft(edited, node=NODE, by=cast.as_actor(cast.luo), at=NOON)
+    submitted = actions.submit(resource, by=cast.as_actor(cast.luo), at=NOON)
+    assert submitted.state == State.SUBMITTED
+    assert queries.search("居住证信息").get() == resource
+    assert [version.version for version in queries.live_versions()] == [1]
+    withdrawn = actions.withdraw(resource, by=cast.as_actor(cast.jiang), at=NOON)
+    assert withdrawn.live is None
+    assert withdrawn.latest is not None
+
+
+def test_what_was_submitted_cannot_be_changed_behind_the_reviewers_back() -> None:
+    cast = assemble()
+    by = cast.as_actor(cast.luo)
+    resource = publish_permits(cast)
+    actions.draft(actions.read_content(content(summary="甲")), node=NODE, by=by, at=NOON)
+    actions.submit(resource, by=by, at=NOON)
+    actions.draft(actions.read_content(content(summary="乙")), node=NODE, by=by, at=NOON)
+    with pytest.raises(ResourceStateWrong):
+        actions.publish(resource, by=cast.as_actor(cast.jiang), at=NOON)
+
+
+def test_nobody_drafts_over_another_departments_entry() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    theft = actions.read_content(content(provider=EDUCATION))
+    with pytest.raises(NotTheProvider):
+        actions.draft(theft, node=NODE, by=cast.as_actor(cast.xu), at=NOON)
+    assert Resource.objects.get().draft is None
+
+
+def test_a_withdrawn_entry_can_come_back() -> None:
+    cast = assemble()
+    resource = actions.withdraw(publish_permits(cast), by=cast.as_actor(cast.jiang), at=NOON)
+    again = publish_permits(cast)
+    assert (again.pk, again.live_version, again.is_live) == (resource.pk, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"dialect": "oracle"}, "dialect"),
+        ({"max_rows": 0}, "max_rows"),
+        ({"max_rows": 10**9}, "max_rows"),
+        ({"columns": {"blood_type": "b"}}, "columns"),
+    ],
+)
+def test_a_link_that_no_bundle_could_carry_is_refused(changes: dict[str, object], field: str) -> None:
+    cast = assemble()
+    resource = publish_permits(cast)
+    values = {"source": "s", "dialect": "sqlite", "table": "t", "columns": {"id_number": "id"}, **changes}
+    with pytest.raises(ContentWrong) as refused:
+        actions.link(resource, **values, by=cast.as_actor(cast.luo), at=NOON)
+    assert refused.value.details["field"] == field

@@ -1,27 +1,35 @@
 """The only writers of the catalogue: draft, submit, publish, withdraw, link, and take in what others publish."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from django.db import transaction
 from django.db.models import Max
 
+from guantong.bundle.types import Dialect
 from guantong.catalog.errors import ContentWrong, NotTheProvider, ResourceStateWrong
 from guantong.catalog.models import Link, Resource, ResourceVersion, State
-from guantong.catalog.types import ResourceContent
+from guantong.catalog.types import Change, ResourceContent
 from guantong.identity.errors import OrganisationUnknown
 from guantong.identity.queries import organisation
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 
+MOST_ROWS = 1000
+# So that any change fits into one message between nodes.
+LARGEST_CONTENT = 200_000
+
 
 def read_content(values: dict[str, Any]) -> ResourceContent:
     """Untrusted values as checked content, or :class:`ContentWrong`."""
     try:
-        return msgspec.convert(values, ResourceContent).checked()
+        content = msgspec.convert(values, ResourceContent).checked()
     except msgspec.ValidationError as error:
         raise ContentWrong(field="content", why_zh=str(error), why_en=str(error)) from error
+    if len(msgspec.json.encode(content)) > LARGEST_CONTENT:
+        raise ContentWrong(field="content", why_zh="内容过长", why_en="it is too long")
+    return content
 
 
 @transaction.atomic
@@ -32,18 +40,18 @@ def draft(content: ResourceContent, *, node: str, by: Actor, at: datetime) -> Re
     if provider is None:
         raise OrganisationUnknown(organisation=content.provider)
     _demand_provider(by, content.provider)
-    resource, made = Resource.objects.select_for_update().get_or_create(
+    resource, _ = Resource.objects.select_for_update().get_or_create(
         code=content.code,
         defaults={"provider": provider, "node": node, "name": content.name, "summary": content.summary},
     )
+    if (resource.provider_id, resource.node) != (provider.pk, node):
+        raise NotTheProvider
     resource.draft = msgspec.to_builtins(content)
-    if made or resource.live_version == 0:
-        resource.name, resource.summary, resource.sharing_type = (
-            content.name,
-            content.summary,
-            content.sharing_type,
-        )
-        resource.state = State.DRAFT
+    # Whoever submitted an earlier wording has to submit this one again.
+    resource.state = _resting_state(resource)
+    if resource.live_version == 0:
+        resource.name, resource.summary = content.name, content.summary
+        resource.sharing_type, resource.update_cycle = content.sharing_type, content.update_cycle
     resource.save()
     record("resource.drafted", by=by, at=at, subject=Subject("resource", content.code))
     return resource
@@ -53,7 +61,7 @@ def draft(content: ResourceContent, *, node: str, by: Actor, at: datetime) -> Re
 def submit(resource: Resource, *, by: Actor, at: datetime) -> Resource:
     """Send a draft to whoever reviews it."""
     resource = Resource.objects.select_for_update().get(pk=resource.pk)
-    if resource.draft is None:
+    if resource.draft is None or resource.state == State.SUBMITTED:
         raise ResourceStateWrong(
             resource=resource.code, state=resource.get_state_display(), act_zh="送审", act_en="submitted"
         )
@@ -89,14 +97,14 @@ def publish(resource: Resource, *, by: Actor, at: datetime) -> Resource:
 def withdraw(resource: Resource, *, by: Actor, at: datetime) -> Resource:
     """Take a published entry off the catalogue; its versions and receipts remain."""
     resource = Resource.objects.select_for_update().get(pk=resource.pk)
-    if resource.state != State.PUBLISHED:
+    if not resource.is_live:
         raise ResourceStateWrong(
             resource=resource.code, state=resource.get_state_display(), act_zh="下线", act_en="withdrawn"
         )
     _demand_provider(by, resource.provider.code)
     last = resource.versions.get(version=resource.live_version)
     resource.live_version += 1
-    resource.state = State.WITHDRAWN
+    resource.state, resource.is_live = State.WITHDRAWN, False
     resource.save()
     resource.versions.create(
         version=resource.live_version,
@@ -124,6 +132,17 @@ def link(
 ) -> Link:
     """Bind a resource to the table that serves it (挂接); ``columns`` maps item names to column names."""
     _demand_provider(by, resource.provider.code)
+    if dialect not in get_args(Dialect):
+        raise ContentWrong(field="dialect", why_zh="不支持的数据库", why_en="this database is not supported")
+    if not 1 <= max_rows <= MOST_ROWS:
+        raise ContentWrong(
+            field="max_rows", why_zh=f"应为 1 至 {MOST_ROWS}", why_en=f"1 to {MOST_ROWS} rows are possible"
+        )
+    content = read_content(resource.draft) if resource.draft else resource.latest
+    if content is None or set(columns) - {item.name for item in content.items}:
+        raise ContentWrong(
+            field="columns", why_zh="列对应了不存在的信息项", why_en="a column stands for an unknown item"
+        )
     values = {"source": source, "dialect": dialect, "table": table, "columns": columns, "max_rows": max_rows}
     made, _ = Link.objects.update_or_create(resource=resource, defaults={**values, "linked_at": at})
     record(
@@ -138,20 +157,21 @@ def link(
 
 
 @transaction.atomic
-def take_in(entry: dict[str, Any], *, by: Actor, at: datetime) -> bool:
+def take_in(change: Change, *, by: Actor, at: datetime) -> bool:
     """Apply one change of another node's feed. Repeats and older versions change nothing (False)."""
-    content = read_content(entry["content"])
+    content = read_content(change.content)
     provider = organisation(content.provider)
     if provider is None:
         raise OrganisationUnknown(organisation=content.provider)
     resource, _ = Resource.objects.select_for_update().get_or_create(
-        code=content.code, defaults={"provider": provider, "node": entry["node"], "name": content.name}
+        code=content.code, defaults={"provider": provider, "node": change.node, "name": content.name}
     )
-    if resource.node != entry["node"]:
+    if (resource.node, provider.node) != (change.node, change.node):
         raise NotTheProvider
-    if resource.live_version >= entry["version"]:
+    if resource.live_version >= change.version:
         return False
-    _go_live(resource, content, version=entry["version"], by=by, at=at, is_withdrawal=entry["is_withdrawal"])
+    resource.provider = provider
+    _go_live(resource, content, version=change.version, by=by, at=at, is_withdrawal=change.is_withdrawal)
     return True
 
 
@@ -186,14 +206,21 @@ def _go_live(
         published_at=at,
         published_by=by.name,
     )
-    resource.live_version = version
+    resource.live_version, resource.is_live = version, not is_withdrawal
     resource.draft = None
-    resource.state = State.WITHDRAWN if is_withdrawal else State.PUBLISHED
+    resource.state = _resting_state(resource)
     resource.name, resource.summary = content.name, content.summary
     resource.sharing_type, resource.update_cycle = content.sharing_type, content.update_cycle
     resource.published_at = at
     resource.save()
     enqueue("bundle.stale", {"because": "resource.published"}, by=by, at=at)
+
+
+def _resting_state(resource: Resource) -> State:
+    """The state of an entry that is not under review."""
+    if resource.live_version == 0:
+        return State.DRAFT
+    return State.PUBLISHED if resource.is_live else State.WITHDRAWN
 
 
 def _demand_provider(by: Actor, provider: str) -> None:

@@ -10,7 +10,7 @@ from guantong.identity.models import Organisation
 
 
 class State(models.TextChoices):
-    """The life of an entry; a live version stays published while a draft waits."""
+    """Where the newest content of an entry stands. What the public sees is :attr:`Resource.is_live`'s matter."""
 
     DRAFT = "draft", "草稿"
     SUBMITTED = "submitted", "待审"
@@ -21,7 +21,8 @@ class State(models.TextChoices):
 class Resource(models.Model):
     """信息资源: one catalogue entry of this node or, learnt from its feed, of another.
 
-    ``draft`` is the pending content; ``live_version`` the number of the published one, 0 before the first.
+    ``draft`` is the pending content; ``live_version`` the number of the newest published one, 0 before the first.
+    ``is_live`` says whether that version is in force: it stays so while an edit is drafted and reviewed.
     ``name``, ``summary`` and ``sharing_type`` repeat the live content, for searching.
     """
 
@@ -31,6 +32,7 @@ class Resource(models.Model):
     node = models.CharField("所属节点", max_length=6, db_index=True)
     state = models.CharField(max_length=12, choices=State, default=State.DRAFT, db_index=True)
     live_version = models.IntegerField(default=0)
+    is_live = models.BooleanField(default=False, db_index=True)
     draft = models.JSONField(null=True)
     name = models.CharField("名称", max_length=200)
     summary = models.TextField("摘要", blank=True)
@@ -47,7 +49,12 @@ class Resource(models.Model):
 
     @property
     def live(self) -> ResourceContent | None:
-        """The published content, or None before the first publication."""
+        """The content in force, or None before the first publication and after withdrawal."""
+        return self.latest if self.is_live else None
+
+    @property
+    def latest(self) -> ResourceContent | None:
+        """What was published last, in force or withdrawn."""
         version = self.versions.filter(version=self.live_version).first()
         return version.typed if version else None
 

@@ -5,16 +5,18 @@ from django.db.models import F, Q, QuerySet
 from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource, ResourceVersion, State
 
+MOST_WORDS = 10
+
 
 def published() -> QuerySet[Resource]:
     """Every entry with a live version, of this node and of others."""
-    return Resource.objects.filter(state__in=[State.PUBLISHED], live_version__gt=0).select_related("provider")
+    return Resource.objects.filter(is_live=True).select_related("provider")
 
 
 def search(text: str = "", *, node: str = "", sharing_type: str = "") -> QuerySet[Resource]:
-    """Published entries whose code, name, summary or provider has every word of ``text``."""
+    """Published entries whose code, name, summary or provider has every word of ``text`` (the first ten)."""
     found = published()
-    for word in text.split():
+    for word in text.split()[:MOST_WORDS]:
         found = found.filter(
             Q(name__icontains=word)
             | Q(summary__icontains=word)
@@ -36,6 +38,21 @@ def by_code(code: str) -> Resource:
     return found
 
 
+def drafts_of(provider: int) -> QuerySet[Resource]:
+    """What a department (by its key) has drafted or submitted and not published yet, edits included."""
+    return Resource.objects.filter(provider=provider, draft__isnull=False)
+
+
+def to_submit(provider: int) -> QuerySet[Resource]:
+    """The drafts of a department that wait for being submitted."""
+    return drafts_of(provider).exclude(state=State.SUBMITTED)
+
+
+def to_publish(provider: int) -> QuerySet[Resource]:
+    """The submitted drafts of a department, which wait for being published."""
+    return drafts_of(provider).filter(state=State.SUBMITTED)
+
+
 def changes_after(number: int, *, nodes: list[str], limit: int = 200) -> list[ResourceVersion]:
     """The feed: versions published by ``nodes`` after ``number``, in order."""
     return list(
@@ -48,5 +65,5 @@ def changes_after(number: int, *, nodes: list[str], limit: int = 200) -> list[Re
 def live_versions() -> QuerySet[ResourceVersion]:
     """The live version of every published entry, in one query."""
     return ResourceVersion.objects.filter(
-        version=F("resource__live_version"), resource__state=State.PUBLISHED
+        version=F("resource__live_version"), resource__is_live=True
     ).select_related("resource")

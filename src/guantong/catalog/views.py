@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from guantong.catalog import actions, queries
+from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Person
@@ -58,7 +59,9 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
     resource = queries.by_code(code)
     person = request.user
     is_provider = isinstance(person, Person) and person.organisation_id == resource.provider_id
-    content = actions.read_content(resource.draft) if is_provider and resource.draft else resource.live
+    if resource.live_version == 0 and not is_provider:
+        raise ResourceUnknown(resource=code)
+    content = actions.read_content(resource.draft) if is_provider and resource.draft else resource.latest
     return render(
         request,
         "catalog/detail.html",
@@ -70,16 +73,19 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
             "versions": resource.versions.order_by("-version"),
             "link": getattr(resource, "link", None),
             "can_ask": _can_ask(person, resource, content),
-            "can_submit": is_provider and resource.state == "draft" and may(person, "resource:submit"),
+            "can_submit": is_provider
+            and resource.draft is not None
+            and resource.state != "submitted"
+            and may(person, "resource:submit"),
             "can_publish": is_provider and resource.state == "submitted" and may(person, "resource:publish"),
-            "can_withdraw": is_provider and resource.state == "published" and may(person, "resource:publish"),
+            "can_withdraw": is_provider and resource.is_live and may(person, "resource:publish"),
         },
     )
 
 
 def _can_ask(person: Any, resource: Resource, content: ResourceContent | None) -> bool:
     """Whether the visitor's department could file a request: published, shared, somebody else's, with items."""
-    if content is None or resource.state != "published" or not may(person, "request:file"):
+    if content is None or not resource.is_live or not may(person, "request:file"):
         return False
     is_own = person.organisation_id == resource.provider_id
     return bool(content.items) and content.sharing_type != "not_shared" and not is_own
@@ -92,7 +98,7 @@ def drafts(request: HttpRequest) -> HttpResponse:
     person = demand(
         request.user, "resource:submit" if may(request.user, "resource:submit") else "resource:publish"
     )
-    rows = Resource.objects.filter(provider=person.organisation, state__in=["draft", "submitted"])
+    rows = queries.drafts_of(person.organisation_id or 0)
     columns = {"code": lambda r: r.code, "name": lambda r: r.name, "state": lambda r: r.state}
     return answer_list(request, rows, template="catalog/drafts.html", columns=columns)
 

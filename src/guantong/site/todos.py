@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from guantong.catalog.models import Resource
+from guantong.catalog import queries as catalog
 from guantong.counter.models import Case
 from guantong.federation.models import Node
 from guantong.identity.models import Person
@@ -16,11 +16,11 @@ from guantong.sharing import queries as sharing
 def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
     """Steps to decide, entries to submit and to publish, cases that wait, nodes to confirm, alerts to settle."""
     code = person.organisation.code if person.organisation else ""
-    drafts = Resource.objects.filter(provider__code=code).select_related("provider")
+    own = person.organisation_id or 0
     waiting: dict[str, tuple[str, QuerySet[Any]]] = {
         "steps": ("request:decide", sharing.to_decide(code)),
-        "to_submit": ("resource:submit", drafts.filter(state="draft")),
-        "to_publish": ("resource:publish", drafts.filter(state="submitted")),
+        "to_submit": ("resource:submit", catalog.to_submit(own).select_related("provider")),
+        "to_publish": ("resource:publish", catalog.to_publish(own).select_related("provider")),
         "cases": ("case:advance", Case.objects.filter(state="waiting").select_related("item")),
         "nodes": ("node:confirm", Node.objects.filter(is_confirmed=False)),
         "alerts": ("alert:settle", Alert.objects.filter(seen_at__isnull=True)),

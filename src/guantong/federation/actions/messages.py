@@ -14,6 +14,7 @@ import msgspec
 from django.db import transaction
 
 from guantong.catalog import actions as catalog
+from guantong.catalog.types import Change
 from guantong.courier.client import SyncCourier
 from guantong.federation import queries
 from guantong.federation.actions import joining
@@ -140,18 +141,18 @@ def _cards(message: Message, *, by: Actor, at: datetime) -> None:
 
 
 def _catalog_changed(message: Message, *, by: Actor, at: datetime) -> None:
-    for entry in message.payload["entries"]:
-        _entitle(message, queries.confirmed(entry["node"]).via)
+    for change in msgspec.convert(message.payload["entries"], list[Change]):
+        _entitle(message, queries.confirmed(change.node).via)
         register_organisation(
-            entry["content"]["provider"],
-            entry["provider_name"],
-            node=entry["node"],
-            division=entry["provider_division"],
-            is_synthetic=entry["provider_is_synthetic"],
+            str(change.content.get("provider", "")),
+            change.provider_name,
+            node=change.node,
+            division=change.provider_division,
+            is_synthetic=change.provider_is_synthetic,
             by=by,
             at=at,
         )
-        catalog.take_in(entry, by=by, at=at)
+        catalog.take_in(change, by=by, at=at)
 
 
 def _request_filed(message: Message, *, by: Actor, at: datetime) -> None:
