@@ -10,7 +10,7 @@ from pathlib import Path
 
 from examples.guangan.places import LOG_INS, PLACES
 from examples.guangan.story import Story, StoryBroken
-from examples.guangan.town import ROOT, Town
+from examples.guangan.town import ROOT, Town, TownBusy
 from guantong.identity.roles import ROLE_NAMES
 
 
@@ -22,6 +22,16 @@ def up(folder: Path, first_port: int) -> int:
         "贯通示例：国家—四川—广安，三个节点" + ("" if town.is_built else "（首次启动，先建库造数，约一分钟）")
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        return _serve(town, started)
+    except TownBusy:
+        print(
+            f"示例已在运行（{folder.relative_to(ROOT)}）。请先停止它，或打开上次给出的网址。", file=sys.stderr
+        )
+        return 1
+
+
+def _serve(town: Town, started: float) -> int:
     with town:
         print(f"\n用时 {time.monotonic() - started:.1f} 秒。登录名（仅限开发模式）：\n")
         for each in LOG_INS:
@@ -31,7 +41,9 @@ def up(folder: Path, first_port: int) -> int:
                     f"  {ROLE_NAMES[each.roles[0]][0]:　<6}{each.username:<20}{who['password']:<20}"
                     f"{town.url(each.node)}  {who['name']}"
                 )
-        print(f"\n其余登录名见各节点目录下的 log-ins.json（{folder.relative_to(ROOT)}）。三个节点的首页：\n")
+        print(
+            f"\n其余登录名见各节点目录下的 log-ins.json（{town.folder.relative_to(ROOT)}）。三个节点的首页：\n"
+        )
         for place in PLACES.values():
             print(f"  {place.title}  {town.url(place.code)}")
         print("\n从广安首页开始，按“走一遍”逐步操作。按 Ctrl-C 停止。", flush=True)

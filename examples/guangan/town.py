@@ -1,5 +1,7 @@
 """Building, starting and stopping the town: three nodes, each its own process group, database, keys and log."""
 
+import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -26,6 +28,10 @@ PARTS = ("web", "gateway", "log")
 EDITION = "1"
 
 
+class TownBusy(RuntimeError):
+    """A town runs in this folder already."""
+
+
 @dataclass
 class Town:
     """One town in one folder. ``ports`` maps (node, part) to ports; ``database_urls`` switches nodes to PostgreSQL."""
@@ -36,6 +42,7 @@ class Town:
     extra_environment: dict[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = print
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _lease: int | None = None
 
     @classmethod
     def at(cls, folder: Path, *, first_port: int = 8000, **more: object) -> "Town":
@@ -98,29 +105,59 @@ class Town:
 
     @property
     def is_built(self) -> bool:
-        """Whether the whole town stands, of this edition."""
-        mark = self.folder / "built"
-        return mark.exists() and mark.read_text() == EDITION
+        """Whether the whole town stands, of this edition and on these ports."""
+        return self._mark("built") == self._edition
+
+    @property
+    def _edition(self) -> str:
+        return f"{EDITION} {sorted(self.ports.values())}"
+
+    def _mark(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
 
     def build(self) -> None:
-        """Make keys, databases and content of the three nodes; nothing runs yet."""
+        """Make keys, databases and content of the three nodes, or bring a standing town up to date.
+
+        Nothing runs yet. :class:`TownBusy` if the town in this folder is running already.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._hold()
+        schema = _schema()
         if self.is_built:
+            if self._mark("schema") != schema:
+                self._each_node("-m", "guantong", "init")
+                (self.folder / "schema").write_text(schema)
             return
         for node in PLACES:
             shutil.rmtree(self.home(node), ignore_errors=True)
         self.say("造数：10 万合成人口及四个部门的数据表")
         people.build(self.folder / "tables")
-        started = []
         for node in PLACES:
             self.home(node).mkdir(parents=True)
             secret = self.home(node) / "secret"
             secret.touch(mode=0o600)
             secret.write_text(secrets.token_urlsafe(48))
-            command = [sys.executable, "-m", "examples.guangan.stock", str(self.folder)]
-            started.append(subprocess.Popen(command, env=self.environment(node), cwd=ROOT))  # noqa: S603 - our own code
-        if any(process.wait() for process in started):
-            raise RuntimeError("a node could not be stocked; its words stand above")
-        (self.folder / "stocked").write_text(EDITION)
+        self._each_node("-m", "examples.guangan.stock", str(self.folder))
+        (self.folder / "schema").write_text(schema)
+
+    def _each_node(self, *words: str) -> None:
+        started = [
+            subprocess.Popen([sys.executable, *words], env=self.environment(node), cwd=ROOT)  # noqa: S603 - our own code
+            for node in PLACES
+        ]
+        codes = [process.wait() for process in started]
+        if any(codes):
+            raise RuntimeError("a node could not be prepared; its words stand above")
+
+    def _hold(self) -> None:
+        """Two towns in one folder would write over each other: the first one holds it."""
+        if self._lease is None:
+            self._lease = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TownBusy(self.folder) from None
 
     def start(self) -> None:
         """Start the three nodes and wait until every part answers; join them to a tree the first time."""
@@ -129,7 +166,7 @@ class Town:
         self.wait_until_ready()
         if not self.is_built:
             self._join()
-            (self.folder / "built").write_text(EDITION)
+            (self.folder / "built").write_text(self._edition)
 
     def start_node(self, node: str) -> None:
         """Start one node as a process group of its own; its words go to ``<home>/node.out``."""
@@ -199,6 +236,9 @@ class Town:
             process.terminate()
         for node in list(self._running):
             self.stop_node(node)
+        if self._lease is not None:
+            os.close(self._lease)
+            self._lease = None
 
     def __enter__(self) -> Self:
         self.build()
@@ -211,6 +251,12 @@ class Town:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _schema() -> str:
+    """What the databases must look like: the names of all migrations."""
+    names = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("migrations/0*.py"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def answers(address: str) -> bool:
