@@ -23,6 +23,9 @@ from guantong.sharing.forms import NeedForm
 from guantong.sharing.models import Grant, Request, RequestState
 from guantong.sharing.types import PLEDGE
 
+# Fields that are boxes to tick; the page draws these itself.
+_BOXES = ("wanted", "modes", "applications", "pledge_signed")
+
 
 @require_GET
 @login_required
@@ -75,8 +78,8 @@ def file_request(request: HttpRequest) -> HttpResponse:
         "form": form,
         "resource": resource,
         "content": content,
-        "chosen": {name: form[name].value() or [] for name in ("wanted", "modes", "applications")},
-        "plain": [form[name] for name in ("purpose", "purpose_text", "legal_basis", "per_day", "days")],
+        "chosen": {name: form[name].value() or [] for name in _BOXES[:3]},
+        "plain": [form[name] for name in form.fields if name not in _BOXES],
         "pledge": PLEDGE,
     }
     return render(request, "sharing/request_form.html", context, status=status)
@@ -84,7 +87,7 @@ def file_request(request: HttpRequest) -> HttpResponse:
 
 def _filled(request: HttpRequest) -> dict[str, Any]:
     """What the address fills in beforehand: a link can carry a need, a person still reads and signs it."""
-    several = {name: request.GET.getlist(name) for name in ("wanted", "modes", "applications")}
+    several = {name: request.GET.getlist(name) for name in _BOXES[:3]}
     single = {name: request.GET.get(name, "") for name in ("purpose", "purpose_text", "legal_basis")}
     return {name: value for name, value in {**several, **single}.items() if value}
 
