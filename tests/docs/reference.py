@@ -93,7 +93,7 @@ def errors() -> list[tuple[str, ...]]:
     """Each error code once."""
     for module in modules("guantong"):
         importlib.import_module(module)
-    found = {error.code: error for error in subclasses(GuantongError)}
+    found = {error.code: error for error in sorted(subclasses(GuantongError), key=lambda e: e.__module__)}
     return [(f"`{code}`", str(found[code].status), found[code].zh, found[code].en) for code in sorted(found)]
 
 

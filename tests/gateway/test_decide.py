@@ -42,7 +42,7 @@ def test_the_plain_case_is_allowed() -> None:
     [
         (
             {"call": {"consumer": Consumer("110000", cast.EDUCATION, cast.ENROLMENT)}},
-            "node_unknown",
+            "caller_node_unknown",
             "identity",
         ),
         (

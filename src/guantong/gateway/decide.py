@@ -73,7 +73,7 @@ def decide(bundle: Bundle, call: Call, *, at: datetime, usage: Usage) -> Allow |
 def _application(bundle: Bundle, call: Call) -> Application:
     consumer = call.consumer
     if consumer.node not in bundle.nodes:
-        raise _Stop("identity", refusals.NodeUnknown(node=consumer.node))
+        raise _Stop("identity", refusals.CallerNodeUnknown(node=consumer.node))
     application = bundle.applications.get(consumer.application)
     if application is None:
         raise _Stop("application", refusals.ApplicationUnknown(application=consumer.application))

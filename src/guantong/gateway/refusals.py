@@ -15,10 +15,10 @@ class Refusal(GuantongError):
 # ── who calls ──
 
 
-class NodeUnknown(Refusal):
+class CallerNodeUnknown(Refusal):
     """The consumer's node is not one of ours."""
 
-    code = "node_unknown"
+    code = "caller_node_unknown"
     zh = "节点 {node} 未登记。"
     en = "The node {node} is not registered."
 

@@ -23,7 +23,7 @@ _comma = re.compile(r"[ \t]*,[ \t]*(?!$)")
 class FieldMalformed(GuantongError):
     """A header field that does not follow its grammar."""
 
-    code = "field_malformed"
+    code = "structured_field_malformed"
     zh = "签名头无法解析：{why}。"
     en = "The signature fields cannot be read: {why}."
 
