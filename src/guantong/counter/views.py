@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from guantong.counter import actions, node, presenting, proving, queries
+from guantong.counter import actions, node, presenting, proving, queries, samples
 from guantong.counter import form as forms
 from guantong.counter.certificates import holds, masked_name
 from guantong.counter.errors import CertificateUnknown, FormRefused, ItemNotOpen
@@ -79,7 +79,7 @@ def apply(request: HttpRequest, code: str) -> HttpResponse:
     found = queries.item(code)
     if not found.flow:
         raise ItemNotOpen(item=found.name)
-    given: dict[str, str] = {}
+    given = samples.family(node.node(), request.GET.get("family", ""))
     refusal: FormRefused | None = None
     if request.method == "POST":
         given = {field.name: request.POST.get(field.name, "") for field in _asked(found)}

@@ -6,7 +6,6 @@ What to walk is written by whoever built the town, in ``<home>/walk.json``; the 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -121,29 +120,34 @@ class Step:
 
 def log_ins(settings: Settings) -> dict[str, LogIn]:
     """The demonstration log-ins of this node; none outside development."""
-    return _read(settings, "log-ins.json", dict[str, LogIn], dict)
+    return _read(settings, "log-ins.json", dict[str, LogIn]) or {}
 
 
 def families(settings: Settings) -> list[Family]:
     """Synthetic families for the form; none outside development."""
-    return _read(settings, "sample-families.json", list[Family], list)
+    return _read(settings, "sample-families.json", list[Family]) or []
+
+
+def item(settings: Settings) -> str:
+    """The code of the item that is walked, if this node's window takes it in."""
+    guide = _read(settings, "walk.json", Guide)
+    return guide.item if guide and guide.node == settings.node else ""
 
 
 def steps(settings: Settings) -> list[Step]:
     """The walk as it stands at this node; empty where there is nothing to walk."""
-    guide = _read(settings, "walk.json", Guide | None, lambda: None)
+    guide = _read(settings, "walk.json", Guide)
     return Walk(guide, settings).steps() if guide else []
 
 
-def _read(settings: Settings, name: str, kind: type[T] | object, otherwise: Callable[[], T]) -> T:
-    path: Path = settings.home / name
+def _read(settings: Settings, name: str, kind: type[T]) -> T | None:
+    path = settings.home / name
     if not settings.development or not path.exists():
-        return otherwise()
+        return None
     try:
-        found: T = msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError):
-        return otherwise()
-    return found
+        return None
 
 
 class Walk:

@@ -15,6 +15,7 @@ def main(argv: Sequence[str]) -> int:
     """Join the tree below ``--parent``; prints the parent's fingerprint for the operator to compare."""
     parser = argparse.ArgumentParser(prog="guantong join")
     parser.add_argument("--parent", required=True, metavar="URL")
+    parser.add_argument("--fingerprint", default="", metavar="TEXT", help="refuse any other parent")
     arguments = parser.parse_args(argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guantong.site.settings")
     django.setup()
@@ -23,6 +24,6 @@ def main(argv: Sequence[str]) -> int:
     from guantong.federation.cards import fingerprint  # noqa: PLC0415
     from guantong.journal.types import SYSTEM  # noqa: PLC0415
 
-    card = join(node_settings(), arguments.parent, by=SYSTEM, at=clock.now())
+    card = join(node_settings(), arguments.parent, expected=arguments.fingerprint, by=SYSTEM, at=clock.now())
     sys.stdout.write(f"上级 {card.code} {card.title}，指纹 {fingerprint(card)}\n")
     return 0

@@ -46,6 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "steps": steps,
             "next_step": next((step for step in steps if step.is_done is False), None),
             "families": walk.families(settings),
+            "item": walk.item(settings),
         },
     )
 

@@ -134,9 +134,8 @@ def looked_at(request: HttpRequest) -> HttpResponse:
     person = demand(request.user, "subject:own")
     rows = Receipt.objects.none()
     if person.resident_id:
-        rows = Receipt.objects.filter(
-            subject=subject_of(person.resident_id, node_settings()), role="consumer"
-        )
+        # A call within the node leaves one receipt, the provider's; one that goes out, the consumer's.
+        rows = Receipt.objects.filter(subject=subject_of(person.resident_id, node_settings()))
     columns = {
         "at": lambda r: clock.rfc3339(r.at),
         "consumer": lambda r: r.consumer_organisation,
