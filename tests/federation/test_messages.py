@@ -1,12 +1,12 @@
 """Messages between nodes: believed only when signed, entitled and new."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from django.db import transaction
-from tests.cast import NODE, NOON, assemble, content
 
 from guantong.federation.actions import joining, messages
 from guantong.federation.cards import KIND as CARD
@@ -18,6 +18,7 @@ from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock, envelope
 from guantong.kit.suites import INTERNATIONAL, SigningKey
 from guantong.sharing.models import Grant
+from tests.cast import NODE, NOON, Cast, assemble, content
 
 pytestmark = pytest.mark.django_db
 NATION = INTERNATIONAL.generate("000000.guantong.example/node")
@@ -43,14 +44,26 @@ def card(key: SigningKey, *, parent: str, **changes: Any) -> bytes:
     return envelope.seal(CARD, msgspec.to_builtins(Card(**{**values, **changes})), key)
 
 
-def tree() -> None:
+def tree() -> Cast:
     """This city below the province below the nation."""
-    assemble()
+    cast = assemble()
+    neighbours()
+    return cast
+
+
+def neighbours() -> None:
+    """The province above this city, and the nation above that."""
     by = Actor("node", "510000", "四川", "510000")
     with transaction.atomic():
         for key, parent, relation in ((PROVINCE, "000000", Relation.PARENT), (NATION, "", Relation.OTHER)):
             raw = card(key, parent=parent)
             joining._keep(raw, relation=relation, via="510000", is_confirmed=True, by=by, at=NOON)
+
+
+def edge() -> Node:
+    """The district below this city, confirmed."""
+    node = joining.receive_announcement(card(EDGE, parent=NODE), by=SYSTEM, at=NOON)
+    return joining.confirm(node, by=SYSTEM, at=NOON)
 
 
 def message(key: SigningKey, topic: str, payload: dict[str, Any], *, to: str = NODE, **changes: Any) -> bytes:
@@ -68,11 +81,11 @@ def message(key: SigningKey, topic: str, payload: dict[str, Any], *, to: str = N
 
 def terms(**changes: Any) -> dict[str, Any]:
     values = {
-        "code": "GX1",
+        "code": "GX000000SQ1",
         "request": str(uuid.uuid4()),
         "resource": "1010010000001/000001",
         "resource_version": 1,
-        "resource_content": content(code="1010010000001/000001"),
+        "resource_content": content(code="1010010000001/000001", provider="P"),
         "provider": "P",
         "provider_name": "公安部",
         "provider_node": "000000",
@@ -98,7 +111,7 @@ def terms(**changes: Any) -> dict[str, Any]:
 def test_a_grant_from_its_issuer_is_kept() -> None:
     tree()
     messages.receive(message(NATION, "grant.issued", terms()), own=NODE, at=NOON)
-    assert Grant.objects.get().code == "GX1"
+    assert Grant.objects.get().code == "GX000000SQ1"
     assert OutboxMessage.objects.filter(topic="bundle.stale").exists()
 
 
@@ -134,6 +147,7 @@ def test_one_flipped_byte_is_noticed() -> None:
 
 def test_a_message_for_another_node_is_passed_on_unchanged() -> None:
     tree()
+    edge()
     raw = message(NATION, "request.decided", {"uuid": str(uuid.uuid4())}, to="511602")
     messages.receive(raw, own=NODE, at=NOON)
     passed = OutboxMessage.objects.get(topic="relay.message")
@@ -143,6 +157,7 @@ def test_a_message_for_another_node_is_passed_on_unchanged() -> None:
 
 def test_a_message_for_the_whole_route_is_applied_and_passed_on() -> None:
     tree()
+    edge()
     raw = message(NATION, "grant.issued", terms(consumer_node="511602"), to="511602", is_for_route=True)
     messages.receive(raw, own=NODE, at=NOON)
     assert Grant.objects.exists()
@@ -191,9 +206,8 @@ def test_a_card_must_be_signed_by_the_key_it_names() -> None:
 
 def test_a_neighbour_cannot_move_a_node_to_its_own_side() -> None:
     tree()
-    edge = joining.receive_announcement(card(EDGE, parent=NODE), by=SYSTEM, at=NOON)
-    joining.confirm(edge, by=SYSTEM, at=NOON)
-    fresh = card(EDGE, parent=NODE, title="换了名")
+    edge()
+    fresh = card(EDGE, parent=NODE, title="换了名", issued_at=clock.rfc3339(NOON + timedelta(days=1)))
     with pytest.raises(CardWrong):
         joining.receive_cards([fresh.decode()], sender="510000", by=SYSTEM, at=NOON)
     assert Node.objects.get(code="511602").title == "节点"

@@ -1,18 +1,24 @@
 """From a need to a grant, and to its end."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from tests.cast import NOON, PERMITS, Cast, assemble, need, publish_permits
 
+from guantong.catalog import actions as catalog
+from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource
+from guantong.identity.actions import register_person
 from guantong.journal.models import OutboxMessage
-from guantong.journal.types import Actor
+from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock
 from guantong.sharing import actions, queries
 from guantong.sharing.errors import (
     FieldNotInResource,
     GrantNotInForce,
+    LimitsWrong,
     NotShared,
     NotYourDecision,
     PledgeMissing,
@@ -20,7 +26,7 @@ from guantong.sharing.errors import (
     RequestIncomplete,
     RequestStateWrong,
 )
-from guantong.sharing.models import Grant, Request, RequestState
+from guantong.sharing.models import Grant, Request, RequestState, Step
 
 pytestmark = pytest.mark.django_db
 
@@ -170,3 +176,102 @@ def test_a_grant_that_arrives_twice_is_kept_once() -> None:
     by = Actor("node", "000000", "国家", "000000")
     assert actions.receive_grant(grant.terms, by=by, at=NOON) == grant
     assert Grant.objects.count() == 1
+
+
+def test_withdrawn_data_cannot_be_asked_for() -> None:
+    cast = assemble()
+    catalog.withdraw(publish_permits(cast), by=cast.as_actor(cast.jiang), at=NOON)
+    with pytest.raises(ResourceUnknown):
+        actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"per_day": 10**12}, {"per_second": 0}, {"days": 10**7}, {"purpose": "长" * 121}]
+)
+def test_a_request_out_of_bounds_is_refused(changes: dict[str, object]) -> None:
+    cast = assemble()
+    publish_permits(cast)
+    with pytest.raises(LimitsWrong):
+        actions.file_request(need(**changes), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+    assert not Request.objects.exists()
+
+
+def test_numbers_count_the_days_of_china_and_skip_none_taken() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    evening = NOON.replace(hour=17)  # already the next day in China
+    numbers = [
+        actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=at).number
+        for at in (NOON, NOON, evening)
+    ]
+    assert numbers == ["SQ511600202611200001", "SQ511600202611200002", "SQ511600202611210001"]
+    Request.objects.first().delete()
+    again = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=evening)
+    assert again.number == "SQ511600202611210002"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_filed_at_the_same_moment_get_different_numbers() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    by = cast.as_actor(cast.xu)
+
+    def file(_: int) -> str:
+        try:
+            return actions.file_request(need(), consumer=cast.education, by=by, at=NOON).number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(file, range(16)))
+    assert len(set(numbers)) == 16
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_is_decided_once_however_often_it_is_clicked() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    asked = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+    actions.decide(asked, "approved", by=cast.as_actor(cast.jiang), at=NOON)
+    by = cast.as_actor(cast.tian)
+
+    def click(_: int) -> str:
+        try:
+            actions.decide(asked, "approved", by=by, at=NOON)
+        except RequestStateWrong as refused:
+            return refused.code
+        finally:
+            connection.close()
+        return "granted"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(click, range(4)))
+    assert answers == ["granted", *["request_state_wrong"] * 3]
+    assert Grant.objects.count() == 1
+
+
+def test_who_may_read_a_request_and_its_grant() -> None:
+    cast = assemble()
+    grant = granted(cast)
+    asked = Request.objects.get()
+    for person in (cast.xu, cast.luo, cast.jiang, cast.tian, cast.gao):
+        assert list(queries.visible_requests(person)) == [asked]
+        assert list(queries.visible_grants(person)) == [grant]
+    stranger = register_person("wu", "吴", password="x" * 12, roles=["data_officer"], by=SYSTEM, at=NOON)
+    assert not queries.visible_requests(stranger)
+    assert not queries.visible_grants(stranger)
+
+
+def test_many_steps_wait_without_trouble() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    asked = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+    names = [f.attname for f in Request._meta.concrete_fields if f.name not in {"id", "uuid", "number"}]
+    values = {name: getattr(asked, name) for name in names}
+    copies = [Request(**values, number=f"N{number}") for number in range(1200)]
+    made = Request.objects.bulk_create(copies)
+    Step.objects.bulk_create(
+        Step(request=each, position=0, kind="provider", decider=cast.police.code, decider_name="x")
+        for each in made
+    )
+    assert queries.to_decide(cast.police.code).count() == 1201

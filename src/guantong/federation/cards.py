@@ -1,6 +1,7 @@
 """A node's card (名片): who it is, by which keys it signs, where it is reached. Signed by its own key."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -12,21 +13,29 @@ from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 
 KIND = "guantong/node-card@v1"
+LARGEST_CARD = 8_000
+
+# What stands on a card ends up in policy files, in requests and on pages: one line, no spaces in addresses.
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, msgspec.Meta(max_length=60, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
+Key = Annotated[str, msgspec.Meta(max_length=240, pattern=r"^[!-~]+$")]
+Address = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?$")]
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a node says of itself. Keys are vkeys; ``parent`` is empty for the root of the tree."""
 
-    code: str
-    name: str
-    title: str
-    parent: str
-    node_key: str
-    log_key: str
-    witness_key: str
-    web_url: str
-    gateway_url: str
-    log_url: str
+    code: Code
+    name: Name
+    title: Line
+    parent: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{6})?$")]
+    node_key: Key
+    log_key: Key
+    witness_key: Key
+    web_url: Address
+    gateway_url: Address
+    log_url: Address
     issued_at: str
 
 
@@ -50,17 +59,22 @@ def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
 
 def read_card(raw: bytes) -> Card:
     """The card in ``raw``, whose signature by the key it names holds; or :class:`CardWrong`."""
+    if len(raw) > LARGEST_CARD:
+        raise CardWrong(why_zh="过长", why_en="it is too long")
     try:
         sealed = envelope.read(raw)
         card = msgspec.convert(sealed.body, Card)
+        clock.parse(card.issued_at)
         key = VerifyKey.from_text(card.node_key)
-        sealed.check({f"{key.name}+{key.key_id}": key})
-    except (GuantongError, msgspec.ValidationError) as error:
+        sealed.check({key.ref: key})
+        keys = [key, VerifyKey.from_text(card.log_key), VerifyKey.from_text(card.witness_key)]
+    except (GuantongError, ValueError) as error:
         raise CardWrong(why_zh="格式或签名有误", why_en="its form or signature is wrong") from error
     if sealed.kind != KIND:
         raise CardWrong(why_zh="不是节点名片", why_en="it is not a node card")
-    if key.name != f"{card.name}/node":
-        raise CardWrong(why_zh="密钥名称与节点不符", why_en="the key's name is not the node's")
+    wanted = [(f"{card.name}/node", False), (f"{card.name}/log", False), (f"{card.name}/witness", True)]
+    if [(each.name, each.is_cosigner) for each in keys] != wanted:
+        raise CardWrong(why_zh="密钥名称与节点不符", why_en="the keys' names are not the node's")
     return card
 
 

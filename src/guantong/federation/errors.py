@@ -65,3 +65,48 @@ class PeerFailed(GuantongError):
     status = 502
     zh = "节点 {node} 暂时不能收取消息：{status} {answer}"
     en = "Node {node} could not take the message in: {status} {answer}"
+
+
+class MessageTooLong(GuantongError):
+    """The body of a message or a card exceeds what a node takes in."""
+
+    code = "message_too_long"
+    status = 413
+    zh = "消息超过 {limit} 字节。"
+    en = "The message has more than {limit} bytes."
+
+
+class MessageMisrouted(GuantongError):
+    """The message is for a node that does not lie beyond this one."""
+
+    code = "message_misrouted"
+    status = 409
+    zh = "发往节点 {node} 的消息不应经过本节点。"
+    en = "A message for node {node} does not pass this node."
+
+
+class TooManyWaiting(GuantongError):
+    """So many nodes wait for a person's confirmation that no more are kept."""
+
+    code = "too_many_waiting"
+    status = 429
+    zh = "待确认的节点过多，请稍后再试。"
+    en = "Too many nodes wait for confirmation; try again later."
+
+
+class NodeConfirmed(GuantongError):
+    """The node takes part already and cannot be turned away as a stranger."""
+
+    code = "node_confirmed"
+    status = 409
+    zh = "节点 {node} 已确认。"
+    en = "Node {node} is confirmed already."
+
+
+class KeyExposed(GuantongError):
+    """A private key's file can be read by others than the node."""
+
+    code = "key_exposed"
+    status = 500
+    zh = "私钥文件 {path} 可被他人读取，须将权限改为 0600。"
+    en = "The key file {path} can be read by others; its mode must be 0600."

@@ -16,6 +16,8 @@ class Node(models.Model):
     """节点: one installation, known by its self-signed card. ``via`` is the neighbour on the way to it."""
 
     code = models.CharField("节点代码", max_length=6, unique=True)
+    name = models.CharField("节点域名", max_length=60, default="")
+    """DNS name, after which the node's keys and its log are named; no two nodes share one."""
     title = models.CharField("名称", max_length=80)
     relation = models.CharField(max_length=8, choices=Relation)
     via = models.CharField(max_length=6, blank=True)
@@ -43,13 +45,17 @@ class Node(models.Model):
 class InboxMessage(models.Model):
     """来信: a message that was applied, so that a repeat is recognised."""
 
-    message_id = models.UUIDField(unique=True)
+    message_id = models.UUIDField()
     sender = models.CharField(max_length=6)
     topic = models.CharField(max_length=80)
     received_at = models.DateTimeField()
 
     class Meta:
         verbose_name = "来信"
+        constraints = [
+            # Per sender: nobody can use up the identifier that another node's next message will have.
+            models.UniqueConstraint(fields=["sender", "message_id"], name="message_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.topic} {self.message_id}"

@@ -6,6 +6,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from guantong.federation import queries
 from guantong.federation.actions import joining, messages
+from guantong.federation.cards import LARGEST_CARD
+from guantong.federation.errors import MessageTooLong
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
 
@@ -21,7 +23,7 @@ def card(request: HttpRequest) -> HttpResponse:
 @require_POST
 def announce(request: HttpRequest) -> HttpResponse:
     """A child announces itself; 202 until a person has confirmed it."""
-    node = joining.receive_announcement(request.body, by=SYSTEM, at=clock.now())
+    node = joining.receive_announcement(_body(request, LARGEST_CARD), by=SYSTEM, at=clock.now())
     return JsonResponse({"node": node.code, "confirmed": node.is_confirmed}, status=202)
 
 
@@ -29,5 +31,13 @@ def announce(request: HttpRequest) -> HttpResponse:
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
     """A signed message from a neighbour."""
-    message = messages.receive(request.body, own=queries.own().code, at=clock.now())
+    message = messages.receive(_body(request, messages.LARGEST), own=queries.own().code, at=clock.now())
     return JsonResponse({"accepted": message.id})
+
+
+def _body(request: HttpRequest, limit: int) -> bytes:
+    """The body, if it is no longer than announced and allowed; nothing is read of one that is."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > limit:
+        raise MessageTooLong(limit=limit)
+    return request.body

@@ -73,3 +73,39 @@ class GrantNotInForce(GuantongError):
     status = 409
     zh = "授权 {grant} 已不在有效状态。"
     en = "Grant {grant} is no longer in force."
+
+
+class LimitsWrong(GuantongError):
+    """A limit or a length of the request is out of bounds."""
+
+    code = "request_limits_wrong"
+    status = 422
+    zh = "申请内容超出范围：{why}。"
+    en = "The request is out of bounds: {why}."
+
+
+class ResourceOfAnotherNode(GuantongError):
+    """Only the node that a resource belongs to takes requests for it and grants its use."""
+
+    code = "resource_of_another_node"
+    status = 403
+    zh = "信息资源 {resource} 不属于节点 {node}。"
+    en = "Resource {resource} does not belong to node {node}."
+
+
+class NumberTaken(GuantongError):
+    """The number of a request, or the code of a grant, stands for another one already, or is not its node's."""
+
+    code = "number_taken"
+    status = 409
+    zh = "编号 {number} 已被占用，或不属于节点 {node}。"
+    en = "The number {number} is in use already, or is not node {node}'s to give."
+
+
+class TermsWrong(GuantongError):
+    """What another node says about a request or a grant contradicts itself or what we know."""
+
+    code = "terms_wrong"
+    status = 422
+    zh = "授权内容有误：{why_zh}。"
+    en = "The terms are wrong: {why_en}."

@@ -55,6 +55,16 @@ class Request(models.Model):
         return self.number
 
 
+class NumberSeries(models.Model):
+    """编号: the last number given under a prefix; its row is locked while a number is taken."""
+
+    prefix = models.CharField(max_length=24, unique=True)
+    last = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{self.last:04d}"
+
+
 class Step(models.Model):
     """审批环节: one decision that a request needs, in order; ``decider`` is an organisation's code."""
 
@@ -98,6 +108,7 @@ class Grant(models.Model):
     request = models.UUIDField(null=True)
     resource = models.CharField("资源代码", max_length=64, db_index=True)
     consumer = models.CharField("使用方", max_length=40, db_index=True)
+    provider = models.CharField("提供方", max_length=40, db_index=True, default="")
     provider_node = models.CharField(max_length=6)
     consumer_node = models.CharField(max_length=6)
     purpose = models.CharField("用途", max_length=120, db_index=True)

@@ -1,8 +1,9 @@
 """Finding requests and grants."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from guantong.identity.models import Organisation
+from guantong.identity.models import Organisation, Person
+from guantong.identity.queries import may
 from guantong.kit import clock
 from guantong.sharing.models import Grant, GrantState, Request, RequestState, Step
 
@@ -23,24 +24,44 @@ def grant_for(*, consumer: Organisation, resource: str, purpose: str, mode: str)
 
 def to_decide(organisation: str) -> QuerySet[Step]:
     """The steps that wait for this organisation: those whose predecessors are all approved."""
-    waiting = Step.objects.filter(decider=organisation, decision="", request__state=RequestState.WAITING)
-    earlier = Step.objects.filter(decision="").values_list("request_id", "position")
-    first: dict[int, int] = {}
-    for request_id, position in earlier.filter(request__steps__decider=organisation):
-        first[request_id] = min(position, first.get(request_id, position))
-    turn = Q(pk__in=[])
-    for request_id, position in first.items():
-        turn |= Q(request_id=request_id, position=position)
-    return waiting.filter(turn).select_related("request").order_by("request__filed_at")
+    earlier = Step.objects.filter(request=OuterRef("request"), decision="", position__lt=OuterRef("position"))
+    return (
+        Step.objects.filter(decider=organisation, decision="", request__state=RequestState.WAITING)
+        .exclude(Exists(earlier))
+        .select_related("request")
+        .order_by("request__filed_at", "pk")
+    )
 
 
 def requests_of(organisation: str) -> QuerySet[Request]:
     """Every request that an organisation filed, provides for or decides on, newest first."""
-    return Request.objects.filter(
-        Q(consumer=organisation) | Q(provider=organisation) | Q(steps__decider=organisation)
-    ).distinct()
+    if not organisation:
+        return Request.objects.none()
+    decided = Step.objects.filter(decider=organisation).values("request")
+    return Request.objects.filter(Q(consumer=organisation) | Q(provider=organisation) | Q(pk__in=decided))
 
 
 def grants_of(organisation: str) -> QuerySet[Grant]:
-    """Every grant that an organisation uses or has given."""
-    return Grant.objects.filter(Q(consumer=organisation) | Q(terms__provider=organisation))
+    """Every grant that an organisation uses, has given or has decided on, newest first."""
+    if not organisation:
+        return Grant.objects.none()
+    decided = Step.objects.filter(decider=organisation).values("request__uuid")
+    return Grant.objects.filter(Q(consumer=organisation) | Q(provider=organisation) | Q(request__in=decided))
+
+
+def visible_requests(person: Person) -> QuerySet[Request]:
+    """The requests that someone may read: those of their organisation, or all of them for an auditor."""
+    if may(person, "request:audit"):
+        return Request.objects.all()
+    return requests_of(_code(person)) if may(person, "request:read") else Request.objects.none()
+
+
+def visible_grants(person: Person) -> QuerySet[Grant]:
+    """The grants that someone may read: those of their organisation, or all of them for an auditor."""
+    if may(person, "grant:audit"):
+        return Grant.objects.all()
+    return grants_of(_code(person)) if may(person, "grant:read") else Grant.objects.none()
+
+
+def _code(person: Person) -> str:
+    return person.organisation.code if person.organisation else ""

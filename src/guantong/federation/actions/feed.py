@@ -4,6 +4,7 @@ A neighbour is told of every node that does not lie in its own direction, so on 
 node once.
 """
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,11 @@ from guantong.federation.actions import messages
 from guantong.federation.models import FeedPosition, Node
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
-from guantong.kit import clock
+from guantong.kit import canonical, clock
 from guantong.kit.settings import Settings
 
 BATCH = 200
+LARGEST_BATCH = 1_000_000
 
 
 def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int:
@@ -33,15 +35,18 @@ def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int
     changes = catalog_queries.changes_after(position.number, nodes=nodes, limit=BATCH)
     if not changes:
         return 0
-    first, last = changes[0].number, changes[-1].number
-    name = f"{settings.name}/feed/{neighbour.code}/{first}-{last}"
+    entries = _within(LARGEST_BATCH, [_entry(change) for change in changes])
+    last = changes[len(entries) - 1].number
+    payload = {"entries": entries}
+    # Named after its content: the same batch sent again is known, another one under the same numbers is not.
+    name = f"{settings.name}/feed/{neighbour.code}/{hashlib.sha256(canonical.dumps(payload)).hexdigest()}"
     message = messages.Message(
         id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
         sender=settings.node,
         to=neighbour.code,
         topic="catalog.changed",
         is_for_route=False,
-        payload={"entries": [_entry(change) for change in changes]},
+        payload=payload,
         sent_at=clock.rfc3339(at),
     )
     messages.post(messages.seal(message, settings), neighbour)
@@ -49,9 +54,19 @@ def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int
         FeedPosition.objects.filter(neighbour=neighbour.code).update(number=last, pushed_at=at)
         subject = Subject("node", neighbour.code)
         record(
-            "catalog.pushed", by=by, at=at, subject=subject, details={"changes": len(changes), "number": last}
+            "catalog.pushed", by=by, at=at, subject=subject, details={"changes": len(entries), "number": last}
         )
-    return len(changes)
+    return len(entries)
+
+
+def _within(limit: int, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many of the entries, from the first on, as a message of ``limit`` bytes holds; at least one."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(canonical.dumps(entry))
+        if size > limit and count:
+            return entries[:count]
+    return entries
 
 
 def _entry(change: ResourceVersion) -> dict[str, Any]:

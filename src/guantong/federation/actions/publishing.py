@@ -6,16 +6,20 @@ import msgspec
 from django.db import transaction
 
 from guantong.bundle import types as bundle
+from guantong.bundle.depot import ACCEPTED, OFFERED
 from guantong.bundle.depot import publish as leave_in_depot
-from guantong.bundle.sealing import seal
+from guantong.bundle.errors import BundleRefused
+from guantong.bundle.sealing import open_bundle, seal
 from guantong.catalog import queries as catalog
+from guantong.catalog.actions import read_content
+from guantong.catalog.errors import ContentWrong
 from guantong.catalog.models import Link
 from guantong.catalog.types import ResourceContent
 from guantong.federation import queries
 from guantong.federation.keys import node_key
 from guantong.federation.models import Node, PublishedBundle, Relation
 from guantong.identity.models import Application, Organisation
-from guantong.journal.actions import record
+from guantong.journal.actions import raise_alert, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock, envelope
 from guantong.kit.settings import Settings
@@ -27,10 +31,13 @@ def publish_bundle(settings: Settings, *, because: str, by: Actor, at: datetime)
     """Compile, sign and publish the next bundle. Called by the worker alone, so that sequences are in order.
 
     The row is committed before the file appears: a crash in between costs a number, never two bundles with one.
+    After an older database was restored the numbers go on above what lies in the depot, or the gateway would
+    refuse every new bundle as older than the one it has.
     """
     with transaction.atomic():
         last = PublishedBundle.objects.order_by("-sequence").first()
-        compiled = compile_bundle(settings, sequence=(last.sequence if last else 0) + 1, at=at)
+        floor = max(last.sequence if last else 0, *_left_in_depot(settings))
+        compiled = compile_bundle(settings, sequence=floor + 1, by=by, at=at)
         raw = seal(compiled, node_key(settings))
         published = PublishedBundle.objects.create(
             sequence=compiled.sequence,
@@ -44,11 +51,34 @@ def publish_bundle(settings: Settings, *, because: str, by: Actor, at: datetime)
     return published
 
 
-def compile_bundle(settings: Settings, *, sequence: int, at: datetime) -> bundle.Bundle:
-    """What the data plane of this node needs to know at ``at``, and nothing else."""
-    terms = [
-        (grant, msgspec.convert(grant.terms, GrantTerms)) for grant in Grant.objects.filter(not_after__gt=at)
-    ]
+def _left_in_depot(settings: Settings) -> list[int]:
+    """The sequences of the bundles that lie in the depot and are ours; 0 for what is missing or is not."""
+    key = node_key(settings).public
+    found = [0]
+    for name in (OFFERED, ACCEPTED):
+        try:
+            raw = (settings.bundle_folder / name).read_bytes()
+            found.append(open_bundle(raw, {key.ref: key}, node=settings.node, floor=0).sequence)
+        except (FileNotFoundError, BundleRefused):
+            continue
+    return found
+
+
+def compile_bundle(settings: Settings, *, sequence: int, by: Actor, at: datetime) -> bundle.Bundle:
+    """What the data plane of this node needs to know at ``at``, and nothing else.
+
+    A grant that does not compile is left out and a person is told; it must not keep the others, or a
+    revocation, from coming into force.
+    """
+    terms: list[tuple[Grant, GrantTerms]] = []
+    for grant in Grant.objects.filter(not_after__gt=at).order_by("pk"):
+        try:
+            typed = msgspec.convert(grant.terms, GrantTerms)
+            read_content(typed.resource_content)
+        except (msgspec.ValidationError, ContentWrong) as error:
+            raise_alert("grant_unreadable", {"grant": grant.code, "error": str(error)}, by=by, at=at)
+        else:
+            terms.append((grant, typed))
     nodes = list(Node.objects.filter(is_confirmed=True))
     return bundle.Bundle(
         node=settings.node,
@@ -90,21 +120,21 @@ def _organisations(terms: list[GrantTerms]) -> dict[str, bundle.Organisation]:
 
 def _applications(own: str, terms: list[GrantTerms]) -> dict[str, bundle.Application]:
     """Ours as registered here; others' as their node vouched for them when they asked."""
-    known = {
-        app.code: bundle.Application(
-            id=app.code,
-            name=app.name,
-            organisation=organisation,
-            node=node,
-            keys=[app.public_key],
-            clearance=app.clearance,
-            active=True,
-        )
-        for term in terms
-        for app in term.applications
-        for organisation, node in [(term.consumer, term.consumer_node)]
-        if node != own
-    }
+    known: dict[str, bundle.Application] = {}
+    for term in terms:
+        for app in term.applications if term.consumer_node != own else []:
+            before = known.get(app.code)
+            if before and (before.organisation, before.node) != (term.consumer, term.consumer_node):
+                continue  # whoever had the identifier first keeps it
+            known[app.code] = bundle.Application(
+                id=app.code,
+                name=app.name,
+                organisation=term.consumer,
+                node=term.consumer_node,
+                keys=[app.public_key],
+                clearance=app.clearance,
+                active=True,
+            )
     for registered in Application.objects.select_related("organisation"):
         known[registered.code] = bundle.Application(
             id=registered.code,

@@ -1,0 +1,177 @@
+"""Asking for data: at the consumer's node, and as it arrives at the provider's."""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from guantong.catalog import queries as catalog
+from guantong.catalog.errors import ResourceUnknown
+from guantong.catalog.models import Resource
+from guantong.catalog.types import ResourceContent
+from guantong.identity.models import Application, Organisation
+from guantong.journal.actions import enqueue, record
+from guantong.journal.types import Actor, Subject
+from guantong.kit import clock
+from guantong.sharing.actions.deciding import open_steps
+from guantong.sharing.errors import (
+    FieldNotInResource,
+    LimitsWrong,
+    NotShared,
+    NumberTaken,
+    PledgeMissing,
+    RequestIncomplete,
+    ResourceOfAnotherNode,
+)
+from guantong.sharing.models import NumberSeries, Request
+from guantong.sharing.parties import demand_free_codes, demand_own_organisation
+from guantong.sharing.types import PLEDGE, Filing, Need
+
+
+@transaction.atomic
+def file_request(need: Need, *, consumer: Organisation, by: Actor, at: datetime) -> Request:
+    """File what a department needs. Unconditional resources are granted at once; "not shared" is refused."""
+    resource = catalog.by_code(need.resource)
+    content = _shared(resource)
+    _demand_complete(need)
+    _demand_items(need.fields, content)
+    request = Request(
+        number=_next_number(consumer.node, at),
+        resource=resource.code,
+        consumer=consumer.code,
+        consumer_name=consumer.name,
+        consumer_node=consumer.node,
+        applications=_applications(need, consumer),
+        fields=list(dict.fromkeys(need.fields)),
+        modes=list(dict.fromkeys(need.modes)),
+        purpose=need.purpose.strip(),
+        purpose_text=need.purpose_text,
+        legal_basis=need.legal_basis,
+        per_day=need.per_day,
+        per_second=need.per_second,
+        days=need.days,
+        pledge="sha-256:" + hashlib.sha256(PLEDGE.encode()).hexdigest(),
+        pledged_by=by.name,
+        filed_at=at,
+        filed_by=by.name,
+    )
+    filing = _filing(request)
+    _keep(request, resource)
+    record("request.filed", by=by, at=at, subject=Subject("request", str(request.uuid)))
+    if resource.node == consumer.node:
+        open_steps(request, by=by, at=at)
+    else:
+        message = {"to": resource.node, "topic": "request.filed", "payload": msgspec.to_builtins(filing)}
+        enqueue("node.message", message, by=by, at=at)
+    return request
+
+
+@transaction.atomic
+def receive_request(filing: Filing, *, own: str, by: Actor, at: datetime) -> Request:
+    """Take in a request that another node filed for a resource of ours (``own``); a repeat changes nothing.
+
+    Only what the consumer's node may say is taken from it. Whose the resource is, we know ourselves.
+    """
+    found = Request.objects.filter(uuid=filing.uuid).first()
+    if found:
+        return found
+    resource = catalog.by_code(filing.resource)
+    if resource.node != own:
+        raise ResourceOfAnotherNode(resource=filing.resource, node=own)
+    _demand_items(filing.fields, _shared(resource))
+    prefix = f"SQ{filing.consumer_node}"
+    if not filing.number.startswith(prefix) or Request.objects.filter(number=filing.number).exists():
+        raise NumberTaken(number=filing.number, node=filing.consumer_node)
+    demand_own_organisation(filing.consumer, node=filing.consumer_node)
+    demand_free_codes(filing.applications, node=filing.consumer_node)
+    values = msgspec.to_builtins(filing)
+    request = Request(**{**values, "filed_at": _moment(filing.filed_at)})
+    _keep(request, resource)
+    record("request.received", by=by, at=at, subject=Subject("request", str(request.uuid)))
+    open_steps(request, by=by, at=at)
+    return request
+
+
+def _shared(resource: Resource) -> ResourceContent:
+    content = resource.live
+    if content is None:
+        raise ResourceUnknown(resource=resource.code)
+    if content.sharing_type == "not_shared":
+        raise NotShared(basis=content.sharing_basis)
+    return content
+
+
+def _keep(request: Request, resource: Resource) -> None:
+    request.resource_name = resource.name
+    request.provider, request.provider_name = resource.provider.code, resource.provider.name
+    request.provider_node = resource.node
+    request.save(force_insert=True)
+
+
+def _demand_complete(need: Need) -> None:
+    wanted = {
+        "fields": ("所需信息项", "the items"),
+        "modes": ("使用方式", "the mode"),
+        "purpose": ("对应事项", "the service item"),
+        "purpose_text": ("应用场景", "the scenario"),
+        "legal_basis": ("法律依据", "the legal basis"),
+        "applications": ("调用应用", "the calling application"),
+    }
+    missing = [words for name, words in wanted.items() if not _is_given(getattr(need, name))]
+    if missing:
+        raise RequestIncomplete(
+            missing_zh="、".join(zh for zh, _ in missing), missing_en=", ".join(en for _, en in missing)
+        )
+    if not need.pledge_signed:
+        raise PledgeMissing
+
+
+def _is_given(value: str | list[str]) -> bool:
+    return bool(value.strip() if isinstance(value, str) else value)
+
+
+def _demand_items(fields: list[str], content: ResourceContent) -> None:
+    strangers = set(fields) - {item.name for item in content.items}
+    if strangers:
+        raise FieldNotInResource(fields="、".join(sorted(strangers)))
+
+
+def _applications(need: Need, consumer: Organisation) -> list[dict[str, object]]:
+    found = Application.objects.filter(code__in=need.applications, organisation=consumer, is_active=True)
+    if len(found) != len(set(need.applications)):
+        raise RequestIncomplete(
+            missing_zh="本机构已登记的调用应用", missing_en="applications registered by your organisation"
+        )
+    return [
+        {"code": a.code, "name": a.name, "public_key": a.public_key, "clearance": a.clearance} for a in found
+    ]
+
+
+def _filing(request: Request) -> Filing:
+    """The request as it is told to the provider's node; bounds are checked on the way."""
+    values = {name: getattr(request, name) for name in Filing.__struct_fields__}
+    try:
+        return msgspec.convert(
+            {**values, "uuid": str(request.uuid), "filed_at": clock.rfc3339(request.filed_at)}, Filing
+        )
+    except msgspec.ValidationError as error:
+        raise LimitsWrong(why=str(error)) from error
+
+
+def _next_number(node: str, at: datetime) -> str:
+    """The node's next number of that day (in Chinese time); two requests at once wait for each other here."""
+    prefix = f"SQ{node}{timezone.localtime(at):%Y%m%d}"
+    used = Request.objects.filter(number__startswith=prefix).count()
+    series, _ = NumberSeries.objects.select_for_update().get_or_create(prefix=prefix, defaults={"last": used})
+    series.last += 1
+    series.save()
+    return f"{prefix}{series.last:04d}"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return clock.parse(text)
+    except ValueError as error:
+        raise LimitsWrong(why="filed_at") from error
