@@ -37,22 +37,24 @@ def mariadb_url() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL server within the block and give the address of its database."""
+def postgresql(*, durable: bool = False) -> Iterator[str]:
+    """Run a PostgreSQL server within the block and give the address of its database.
+
+    ``durable`` leaves everything that makes commits survive a power cut as it is in production (measurements).
+    """
     with _folder("postgres") as (folder, before):
         data = folder / "data"
         _do([*before, _program("initdb"), "-D", data, "-A", "trust", "-U", "guantong", "-E", "UTF8",
              "--locale=C.UTF-8", "--no-sync", "--no-instructions"])  # fmt: skip
         port = free_port()
-        options = {
+        options: dict[str, object] = {
             "port": port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
             "max_connections": 60,
         }
+        if not durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [*before, _program("postgres"), "-D", data, *settings]
         with _server(command, folder, stop=signal.SIGINT) as process:
@@ -62,8 +64,8 @@ def postgresql() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """Run a MariaDB server within the block and give the address of its database."""
+def mariadb(*, durable: bool = False) -> Iterator[str]:
+    """Run a MariaDB server within the block and give the address of its database; ``durable`` as above."""
     with _folder("mysql") as (folder, before):
         data = folder / "data"
         _do([*before, _program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--skip-test-db",
@@ -80,12 +82,15 @@ def mariadb() -> Iterator[str]:
             f"--pid-file={folder}/pid",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0",
-            "--innodb-flush-method=nosync",
-            "--innodb-log-file-size=8M",
-            "--innodb-buffer-pool-size=32M",
             "--character-set-server=utf8mb4",
         ]
+        if not durable:
+            command += [
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-method=nosync",
+                "--innodb-log-file-size=8M",
+                "--innodb-buffer-pool-size=32M",
+            ]
         with _server(command, folder, stop=signal.SIGTERM) as process:
             client = [_program("mariadb"), "--no-defaults", "-h", "127.0.0.1", f"-P{port}", "-uroot", "-e"]
             _until([*client, "CREATE DATABASE guantong"], process, folder)

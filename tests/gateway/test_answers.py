@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from tests.gateway import cast
 
+from guantong.bundle.refusals import TooManyRows
 from guantong.bundle.types import Condition
 from guantong.gateway.answers import answer, items_needed
 from guantong.gateway.comparisons import compared
 from guantong.gateway.conditions import met
 from guantong.gateway.decide import Allow, Usage, decide
 from guantong.gateway.masks import masked
-from guantong.gateway.refusals import TooManyRows
 from guantong.gateway.usage import Meter, seconds_to_midnight
 from guantong.gateway.values import plain
 

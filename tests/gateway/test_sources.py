@@ -13,10 +13,11 @@ import msgspec
 import pytest
 from tests.gateway import cast
 
+from guantong.bundle.addresses import SecretsExposed, read_secrets
 from guantong.bundle.types import Binding
 from guantong.gateway.sources.coalescing import Coalescer
 from guantong.gateway.sources.lookup import Key, Lookup, Row, SourceUnavailable
-from guantong.gateway.sources.opening import SecretsExposed, Sources, read_secrets
+from guantong.gateway.sources.opening import Sources
 
 TABLE = 'r"k%`j'
 PEOPLE = [

@@ -7,15 +7,14 @@ from typing import Literal
 
 import msgspec
 
-Mode = Literal["query", "verify"]
+from guantong.bundle.jobs import Job, Target
+from guantong.bundle.statement import Statement
+
+Mode = Literal["query", "verify", "batch"]
 Comparison = Literal["exact", "name", "date", "prefix6"]
-Dialect = Literal["sqlite", "postgresql", "mysql"]
+Dialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx"]
 GrantState = Literal["active", "suspended", "revoked"]
 Operator = Literal["eq", "ne", "in", "ge", "le"]
-
-
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all parts of a bundle have in common: immutable, and exactly as declared."""
 
 
 class Node(Statement, frozen=True):
@@ -28,6 +27,7 @@ class Node(Statement, frozen=True):
     witness_key: str = ""
     gateway_url: str = ""
     log_url: str = ""
+    exchange_url: str = ""
 
 
 class Organisation(Statement, frozen=True):
@@ -112,8 +112,8 @@ class Grant(Statement, frozen=True):
     not_after: str
     state: GrantState
     agreement: str
-    masks: dict[str, str] = {}
-    condition: list[Condition] = []
+    masks: dict[str, str] = msgspec.field(default_factory=dict)
+    condition: list[Condition] = msgspec.field(default_factory=list)
 
 
 class Bundle(Statement, frozen=True):
@@ -130,3 +130,5 @@ class Bundle(Statement, frozen=True):
     resources: dict[str, Resource]
     bindings: dict[str, Binding]
     grants: dict[str, Grant]
+    jobs: dict[str, Job] = msgspec.field(default_factory=dict)
+    targets: dict[str, Target] = msgspec.field(default_factory=dict)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from guantong.bundle.refusals import TooManyRows
 from guantong.bundle.types import Condition
 from guantong.gateway.call import Call
 from guantong.gateway.comparisons import compared
 from guantong.gateway.conditions import met
 from guantong.gateway.decide import Allow
 from guantong.gateway.masks import masked
-from guantong.gateway.refusals import TooManyRows
 from guantong.gateway.values import Plain, plain
 
 Answer = dict[str, Any]

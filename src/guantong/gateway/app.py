@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from guantong.bundle import refusals
 from guantong.bundle.depot import Depot
 from guantong.bundle.types import Bundle
-from guantong.gateway import refusals
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.directory import application_key, neighbour_key, node_key
 from guantong.gateway.doorkeeper import Doorkeeper, sign_answer

@@ -1,12 +1,12 @@
 """One call (调用): what is asked, by whom, under which grant, for which purpose."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from guantong.bundle.types import Mode
-
 KIND = "guantong/call@v1"
+Mode = Literal["query", "verify"]
+"""The ways of asking that are calls; batches (``batch``) are not."""
 
 
 class Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,16 +4,14 @@ identity → application → resource → grant in force → purpose → mode �
 → label dominance (强制访问控制; no grant overrides it) → rate and quota.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
-from guantong.bundle.types import Application, Bundle, Condition, Grant, Resource
-from guantong.gateway import refusals
+from guantong.bundle import deciding, refusals
+from guantong.bundle.deciding import Stopped
+from guantong.bundle.refusals import Refusal
+from guantong.bundle.types import Bundle, Condition, Grant, Resource
 from guantong.gateway.call import Call
-from guantong.gateway.refusals import Refusal
-from guantong.kit import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,120 +43,39 @@ class Refuse:
     rule: str
 
 
-class _Stop(Exception):
-    def __init__(self, rule: str, reason: Refusal) -> None:
-        self.refuse = Refuse(reason, rule)
-
-
 def decide(bundle: Bundle, call: Call, *, at: datetime, usage: Usage) -> Allow | Refuse:
     """Judge ``call`` by ``bundle`` at the moment ``at``; ``usage`` is that of the call's grant so far."""
+    consumer, fields = call.consumer, tuple(call.wanted)
     try:
-        application = _application(bundle, call)
-        resource = _resource(bundle, call)
-        grant = _grant(bundle, call, application, resource)
-        _in_force(grant, at)
-        _purpose_and_mode(grant, call)
-        fields = _fields(grant, resource, call)
+        application = deciding.application_of(
+            bundle, consumer.application, node=consumer.node, organisation=consumer.organisation
+        )
+        resource = deciding.resource_of(bundle, call.resource)
+        grant = deciding.grant_of(bundle, call.grant, application, resource)
+        deciding.check_in_force(grant, at)
+        deciding.check_purpose_and_mode(grant, call.purpose, call.mode)
+        deciding.check_fields(grant, resource, fields)
         _keys(resource, call)
-        _dominance(application, resource, fields)
+        deciding.check_dominance(application, resource, fields)
         _rate_and_quota(grant, usage)
-    except _Stop as stop:
-        return stop.refuse
-    masks = {field: grant.masks.get(field, resource.items[field].mask) for field in fields}
+    except Stopped as stop:
+        return Refuse(stop.reason, stop.rule)
+    masks = deciding.masks_of(grant, resource, fields)
     return Allow(
         grant, resource, fields, masks, tuple(grant.condition), grant.max_rows, f"grant:{grant.number}"
     )
 
 
-def _application(bundle: Bundle, call: Call) -> Application:
-    consumer = call.consumer
-    if consumer.node not in bundle.nodes:
-        raise _Stop("identity", refusals.CallerNodeUnknown(node=consumer.node))
-    application = bundle.applications.get(consumer.application)
-    if application is None:
-        raise _Stop("application", refusals.ApplicationUnknown(application=consumer.application))
-    if (application.organisation, application.node) != (consumer.organisation, consumer.node):
-        raise _Stop("identity", refusals.ApplicationNotOfCaller(application=application.id))
-    if not application.active:
-        raise _Stop("application", refusals.ApplicationInactive(application=application.id))
-    return application
-
-
-def _resource(bundle: Bundle, call: Call) -> Resource:
-    resource = bundle.resources.get(call.resource)
-    if resource is None:
-        raise _Stop("resource", refusals.ResourceUnknown(resource=call.resource))
-    return resource
-
-
-def _grant(bundle: Bundle, call: Call, application: Application, resource: Resource) -> Grant:
-    grant = bundle.grants.get(call.grant)
-    if grant is None:
-        raise _Stop("grant", refusals.GrantUnknown(grant=call.grant))
-    meant = (grant.resource, grant.consumer, grant.consumer_node, grant.provider_node)
-    asked = (resource.code, application.organisation, application.node, resource.node)
-    if meant != asked or application.id not in grant.applications:
-        raise _Stop("grant", refusals.GrantNotForCall(grant=grant.id))
-    return grant
-
-
-def _in_force(grant: Grant, at: datetime) -> None:
-    if grant.state == "revoked":
-        raise _Stop("grant.state", refusals.GrantRevoked(grant=grant.id))
-    if grant.state != "active":
-        raise _Stop("grant.state", refusals.GrantSuspended(grant=grant.id))
-    if at < _moment(grant.not_before):
-        raise _Stop("grant.validity", refusals.GrantNotStarted(grant=grant.id))
-    if at >= _moment(grant.not_after):
-        raise _Stop("grant.validity", refusals.GrantExpired(grant=grant.id))
-
-
-def _purpose_and_mode(grant: Grant, call: Call) -> None:
-    if call.purpose != grant.purpose:
-        raise _Stop("purpose", refusals.PurposeNotGranted(grant=grant.id))
-    if call.mode not in grant.modes:
-        raise _Stop("mode", refusals.ModeNotGranted(grant=grant.id, mode=call.mode))
-
-
-def _fields(grant: Grant, resource: Resource, call: Call) -> tuple[str, ...]:
-    """The fields asked for; each must be granted, and be an item that the resource still has."""
-    asked = tuple(call.wanted)
-    beyond = [field for field in asked if field not in grant.fields or field not in resource.items]
-    if beyond or not asked:
-        raise _Stop("fields", refusals.FieldsNotGranted(grant=grant.id, fields=_listed(beyond)))
-    return asked
-
-
 def _keys(resource: Resource, call: Call) -> None:
     given = set(call.keys)
     if not any(given == set(lookup) for lookup in resource.lookups):
-        raise _Stop("keys", refusals.KeysNotDeclared(resource=resource.code, keys=_listed(call.keys)))
-
-
-def _dominance(application: Application, resource: Resource, fields: tuple[str, ...]) -> None:
-    above = [field for field in fields if resource.items[field].level > application.clearance]
-    if above:
-        raise _Stop("label", refusals.LevelAboveClearance(fields=_listed(above)))
+        raise Stopped(
+            "keys", refusals.KeysNotDeclared(resource=resource.code, keys=deciding.listed(call.keys))
+        )
 
 
 def _rate_and_quota(grant: Grant, usage: Usage) -> None:
     if usage.this_second >= grant.per_second:
-        raise _Stop("rate", refusals.RateExceeded(grant=grant.id, limit=grant.per_second))
+        raise Stopped("rate", refusals.RateExceeded(grant=grant.id, limit=grant.per_second))
     if usage.today >= grant.per_day:
-        raise _Stop("quota", refusals.QuotaExceeded(grant=grant.id, limit=grant.per_day))
-
-
-def _listed(names: "list[str] | dict[str, str]") -> str:
-    return ", ".join(_shortened(names))
-
-
-def _shortened(names: "list[str] | dict[str, str]") -> Iterator[str]:
-    for number, name in enumerate(names):
-        if number == 10:
-            yield "…"
-            return
-        yield name
-
-
-# The few moments that stand in grants are read over and over.
-_moment = lru_cache(maxsize=4096)(clock.parse)
+        raise Stopped("quota", refusals.QuotaExceeded(grant=grant.id, limit=grant.per_day))

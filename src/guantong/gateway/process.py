@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from guantong.bundle.addresses import read_secrets
 from guantong.bundle.depot import Accepted, Depot, Rejected
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier
@@ -22,7 +23,7 @@ from guantong.gateway.app import Gateway
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
-from guantong.gateway.sources.opening import Sources, read_secrets
+from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey, suite

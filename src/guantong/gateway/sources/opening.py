@@ -1,12 +1,6 @@
-"""From a bundle's bindings and the node's secrets to open sources.
+"""From a bundle's bindings and the node's secrets to open sources."""
 
-The secrets file holds ``{source: address}``. It is readable by the node alone, and never in a bundle.
-"""
-
-import json
-import stat
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from guantong.bundle.types import Binding
@@ -15,33 +9,12 @@ from guantong.gateway.sources.lookup import Row, Source, SourceUnavailable, look
 from guantong.gateway.sources.mysql import MySQLSource
 from guantong.gateway.sources.postgresql import PostgreSQLSource
 from guantong.gateway.sources.sqlite import SQLiteSource
-from guantong.kit.errors import GuantongError
 
 DIALECTS: Mapping[str, Callable[[str], Source]] = {
     "sqlite": SQLiteSource,
     "postgresql": PostgreSQLSource,
     "mysql": MySQLSource,
 }
-
-
-class SecretsExposed(GuantongError):
-    """The secrets file can be read by others than the node."""
-
-    code = "secrets_exposed"
-    status = 500
-    zh = "数据源口令文件的权限过宽，应为 0600。"
-    en = "The file of data source secrets is readable by others; its mode must be 0600."
-
-
-def read_secrets(path: Path) -> dict[str, str]:
-    """Source name → address. A missing file is an empty one; one that others may read is refused."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return {}
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SecretsExposed
-    return {str(name): str(address) for name, address in json.loads(path.read_text("utf-8")).items()}
 
 
 class Sources:
