@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connections
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.towns"]
 
 _IS_POSTGRESQL = os.environ.get("GUANTONG_TEST_DATABASE") == "postgresql"
 

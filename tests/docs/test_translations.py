@@ -1,7 +1,11 @@
 """Every string for people has its Chinese, in its room's catalogue or in the site's, and no Chinese is left over."""
 
+import ast
+import re
+
 import pytest
 
+from guantong.site.words import KINDS
 from tests.docs.translated import (
     SOURCES,
     catalogue_of,
@@ -57,3 +61,29 @@ def test_an_untranslated_string_is_noticed() -> None:
     assert untranslated(said, catalogue_of(SITE)) == said
     assert untranslated({("", "Dear %(name)s")}, {("", "Dear %(name)s"): ["亲爱的"]})
     assert not untranslated({("", "Dear %(name)s")}, {("", "Dear %(name)s"): ["亲爱的%(name)s"]})
+
+
+def acts_written(text: str) -> set[str]:
+    """The acts that code writes into the journal by name."""
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and node.args)
+    return {
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and call.func.id == "record"
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_every_act_has_a_word() -> None:
+    written = set().union(*(acts_written(path.read_text("utf-8")) for path in SOURCES.rglob("*.py")))
+    assert len(written) > 25
+    assert written - set(KINDS["act"]) == set()
+    assert acts_written('record("moon.landed", by=me)') - set(KINDS["act"]) == {"moon.landed"}
+
+
+def test_every_reason_of_a_refusal_has_a_word() -> None:
+    texts = [path.read_text("utf-8") for path in SOURCES.glob("*/refusals.py")]
+    codes = {code for text in texts for code in re.findall(r'^    code = "(\w+)"$', text, re.MULTILINE)}
+    assert len(codes) > 15
+    assert codes - {"refused"} - set(KINDS["reason"]) == set()

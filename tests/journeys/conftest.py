@@ -1,39 +1,15 @@
-"""A town of three real nodes for the journeys, and one in which the story has been told."""
+"""A town on real database servers, for the journeys."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from examples.guangan import people
 from examples.guangan.places import PLACES
-from examples.guangan.story import Story
 from examples.guangan.town import Town
 
 from tests.journeys.departments import into_mariadb, into_postgresql
-
-
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The departments' synthetic tables, made once."""
-    folder = tmp_path_factory.mktemp("tables")
-    people.build(folder)
-    return folder
-
-
-def in_folder(folder: Path, tables: Path) -> Path:
-    (folder / "tables").symlink_to(tables)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Story]:
-    """The story in a running town on SQLite; the town stays for what comes after."""
-    folder = in_folder(tmp_path_factory.mktemp("town"), tables)
-    with Town.on_free_ports(folder) as town:
-        story = Story(town, folder / "story", seed=11)
-        story.tell()
-        yield story
+from tests.towns import in_folder
 
 
 @pytest.fixture
