@@ -13,6 +13,9 @@ from django.shortcuts import render
 PAGE_SIZE = 30
 EXPORT_LIMIT = 50_000
 
+_FORMATS = {"text/html": "html", "application/json": "json", "text/csv": "csv"}
+_FORMULA_SIGNS = {*"=+-@\t\r\n", *"＝＋－＠"}  # noqa: RUF001 - full-width signs are formulas, too
+
 Column = Callable[[Any], str | int | None]
 
 
@@ -24,17 +27,20 @@ def answer_list(
     columns: Mapping[str, Column],
     context: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The list as the address asks for it: ``?format=csv``, ``?format=json``, or page ``?page=`` of the template.
+    """The list as the address (or the Accept header) asks for it: ``?format=csv``, ``?format=json``, or page ``?page=``.
 
     ``columns`` maps headings to the cell of a row. The template finds ``page``, ``total``, ``query`` (the
     address's parameters without page and format, ready to be put before another).
     """
-    wanted = request.GET.get("format")
+    wanted = request.GET.get("format") or _FORMATS.get(
+        request.get_preferred_type(list(_FORMATS)) or "", "html"
+    )
     if wanted == "csv":
-        return _csv(rows[:EXPORT_LIMIT], columns)
+        return _csv(rows[:EXPORT_LIMIT], columns, name=template.rpartition("/")[2].partition(".")[0])
     if wanted == "json":
         cells = [{name: cell(row) for name, cell in columns.items()} for row in rows[:EXPORT_LIMIT]]
-        return JsonResponse({"rows": cells}, json_dumps_params={"ensure_ascii": False})
+        total = Paginator(rows, PAGE_SIZE).count
+        return JsonResponse({"rows": cells, "total": total}, json_dumps_params={"ensure_ascii": False})
     kept = request.GET.copy()
     kept.pop("page", None)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
@@ -43,17 +49,22 @@ def answer_list(
     return render(request, template, {**values, **(context or {})})
 
 
-def _csv(rows: Iterable[Model], columns: Mapping[str, Column]) -> HttpResponse:
+def _csv(rows: Iterable[Model], columns: Mapping[str, Column], *, name: str) -> HttpResponse:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([harmless(cell(row)) for cell in columns.values()])
     # The mark lets spreadsheet programs see that it is UTF-8.
-    return HttpResponse("\ufeff" + buffer.getvalue(), content_type="text/csv; charset=utf-8")
+    return HttpResponse(
+        "\ufeff" + buffer.getvalue(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
 
 
 def harmless(value: str | int | None) -> str:
-    """A cell that no spreadsheet program takes for a formula."""
+    """A cell that no spreadsheet program takes for a formula, full-width signs and leading spaces included."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    is_formula = isinstance(value, str) and text.lstrip(" \u3000")[:1] in _FORMULA_SIGNS
+    return f"'{text}" if text and is_formula else text

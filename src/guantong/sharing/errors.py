@@ -57,6 +57,15 @@ class RequestStateWrong(GuantongError):
     en = "Request {request} is {state}; it cannot be decided again."
 
 
+class DecisionMissing(GuantongError):
+    """The form said neither yes nor no."""
+
+    code = "decision_missing"
+    status = 422
+    zh = "请选择同意或不同意。"
+    en = "Say whether you approve or refuse."
+
+
 class ReasonMissing(GuantongError):
     """A refusal must say why."""
 

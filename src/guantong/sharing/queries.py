@@ -63,5 +63,37 @@ def visible_grants(person: Person) -> QuerySet[Grant]:
     return grants_of(_code(person)) if may(person, "grant:read") else Grant.objects.none()
 
 
+def matching_requests(rows: QuerySet[Request], *, words: str, organisation: str) -> QuerySet[Request]:
+    """Of ``rows``, those whose resource, number or purpose has ``words`` and whose party is ``organisation``."""
+    if words:
+        rows = rows.filter(
+            Q(resource_name__icontains=words)
+            | Q(resource=words)
+            | Q(number__iexact=words)
+            | Q(purpose=words)
+            | Q(purpose_text__icontains=words)
+        )
+    if organisation:
+        names = Q(consumer_name__icontains=organisation) | Q(provider_name__icontains=organisation)
+        rows = rows.filter(names | Q(consumer=organisation) | Q(provider=organisation))
+    return rows
+
+
+def matching_grants(rows: QuerySet[Grant], *, words: str, organisation: str) -> QuerySet[Grant]:
+    """Of ``rows``, those whose resource, code or purpose has ``words`` and whose party is ``organisation``."""
+    if words:
+        rows = rows.filter(
+            Q(terms__resource_content__name__icontains=words)
+            | Q(resource=words)
+            | Q(code__iexact=words)
+            | Q(purpose=words)
+        )
+    if organisation:
+        names = Q(terms__consumer_name__icontains=organisation)
+        names |= Q(terms__provider_name__icontains=organisation)
+        rows = rows.filter(names | Q(consumer=organisation) | Q(provider=organisation))
+    return rows
+
+
 def _code(person: Person) -> str:
     return person.organisation.code if person.organisation else ""

@@ -1,6 +1,6 @@
 """要共享: asking for data, deciding, and the grants that result."""
 
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,12 +17,15 @@ from guantong.identity.queries import actor, demand, may
 from guantong.journal.models import Receipt
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
+from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
+from guantong.sharing.errors import DecisionMissing
 from guantong.sharing.forms import NeedForm
-from guantong.sharing.models import Grant, Request, RequestState
+from guantong.sharing.models import Grant, GrantState, RequestState
 from guantong.sharing.types import PLEDGE
 
+LONGEST_REASON = 4000
 # Fields that are boxes to tick; the page draws these itself.
 _BOXES = ("wanted", "modes", "applications", "pledge_signed")
 
@@ -32,11 +35,13 @@ _BOXES = ("wanted", "modes", "applications", "pledge_signed")
 def requests(request: HttpRequest) -> HttpResponse:
     """Requests that concern the visitor's organisation, or all of them for an auditor."""
     person = demand(request.user, "request:read")
-    rows = Request.objects.all() if "auditor" in person.roles else queries.requests_of(_code(person))
-    state = request.GET.get("state", "")
+    picked = chosen(request, ("state", "q", "organisation", "since", "until"))
+    rows = queries.visible_requests(person)
+    rows = queries.matching_requests(rows, words=picked["q"], organisation=picked["organisation"])
+    rows = rows.filter(state=picked["state"]) if picked["state"] else rows
     return answer_list(
         request,
-        rows.filter(state=state) if state else rows,
+        between(rows, "filed_at", since=picked["since"], until=picked["until"]),
         template="sharing/requests.html",
         columns={
             "number": lambda r: r.number,
@@ -46,7 +51,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "purpose": lambda r: r.purpose,
             "state": lambda r: r.state,
         },
-        context={"chosen_state": state, "states": RequestState.values},
+        context={"chosen": picked, "chosen_state": picked["state"], "states": RequestState.values},
     )
 
 
@@ -97,7 +102,7 @@ def _filled(request: HttpRequest) -> dict[str, Any]:
 def request_detail(request: HttpRequest, uuid: str) -> HttpResponse:
     """One request: what is asked, by whom, how far it has come, and the decision that waits for the visitor."""
     person = demand(request.user, "request:read")
-    asked = get_object_or_404(Request, uuid=uuid)
+    asked = get_object_or_404(queries.visible_requests(person), uuid=uuid)
     step = queries.to_decide(_code(person)).filter(request=asked).first()
     grant = Grant.objects.filter(request=asked.uuid).first()
     resource = Resource.objects.filter(code=asked.resource).first()
@@ -117,11 +122,15 @@ def request_detail(request: HttpRequest, uuid: str) -> HttpResponse:
 def decide(request: HttpRequest, uuid: str) -> HttpResponse:
     """Approve or refuse the step that waits for the visitor's organisation."""
     person = demand(request.user, "request:decide")
-    asked = get_object_or_404(Request, uuid=uuid)
-    decision: Literal["approved", "refused"] = (
-        "approved" if request.POST.get("decision") == "approved" else "refused"
-    )
-    actions.decide(asked, decision, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
+    asked = get_object_or_404(queries.visible_requests(person), uuid=uuid)
+    reason = request.POST.get("reason", "")[:LONGEST_REASON]
+    match request.POST.get("decision"):
+        case "approved":
+            actions.decide(asked, "approved", reason=reason, by=actor(person), at=clock.now())
+        case "refused":
+            actions.decide(asked, "refused", reason=reason, by=actor(person), at=clock.now())
+        case _:
+            raise DecisionMissing
     messages.success(request, gettext("The decision has been recorded."))
     return redirect("request", uuid=uuid)
 
@@ -131,10 +140,13 @@ def decide(request: HttpRequest, uuid: str) -> HttpResponse:
 def grants(request: HttpRequest) -> HttpResponse:
     """Grants that the visitor's organisation uses or gave."""
     person = demand(request.user, "grant:read")
-    rows = Grant.objects.all() if "auditor" in person.roles else queries.grants_of(_code(person))
+    picked = chosen(request, ("state", "q", "organisation", "since", "until"))
+    rows = queries.visible_grants(person)
+    rows = queries.matching_grants(rows, words=picked["q"], organisation=picked["organisation"])
+    rows = rows.filter(state=picked["state"]) if picked["state"] else rows
     return answer_list(
         request,
-        rows,
+        between(rows, "issued_at", since=picked["since"], until=picked["until"]),
         template="sharing/grants.html",
         columns={
             "code": lambda g: g.code,
@@ -146,6 +158,7 @@ def grants(request: HttpRequest) -> HttpResponse:
             "state": lambda g: g.state,
             "not_after": lambda g: clock.rfc3339(g.not_after),
         },
+        context={"chosen": picked, "states": GrantState.values},
     )
 
 
@@ -154,7 +167,7 @@ def grants(request: HttpRequest) -> HttpResponse:
 def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One grant: its terms, its latest use, and how a programmer calls under it."""
     person = demand(request.user, "grant:read")
-    grant = get_object_or_404(Grant, code=code)
+    grant = get_object_or_404(queries.visible_grants(person), code=code)
     labels = {item["name"]: item["label"] for item in grant.terms["resource_content"]["items"]}
     bureaus = Organisation.objects.filter(node=grant.provider_node, is_bureau=True).values_list(
         "code", flat=True
@@ -183,8 +196,10 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
 def revoke(request: HttpRequest, code: str) -> HttpResponse:
     """End a grant at once."""
     person = demand(request.user, "grant:revoke")
-    grant = get_object_or_404(Grant, code=code)
-    actions.revoke(grant, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
+    grant = get_object_or_404(queries.visible_grants(person), code=code)
+    actions.revoke(
+        grant, reason=request.POST.get("reason", "")[:LONGEST_REASON], by=actor(person), at=clock.now()
+    )
     messages.success(request, gettext("The grant has been revoked."))
     return redirect("grant", code=code)
 

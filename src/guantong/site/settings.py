@@ -10,7 +10,9 @@ _HERE = Path(__file__).parent
 
 DEBUG = False
 SECRET_KEY = NODE.secret_key or ("development-only-" + NODE.name).ljust(64, "-")
-ALLOWED_HOSTS = [str(urlsplit(NODE.web_url).hostname), NODE.host, "localhost"]
+ALLOWED_HOSTS = [str(urlsplit(NODE.web_url).hostname), NODE.host]
+if NODE.development:
+    ALLOWED_HOSTS.append("localhost")
 CSRF_TRUSTED_ORIGINS = [NODE.web_url]
 
 INSTALLED_APPS = [
@@ -32,15 +34,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "guantong.site.middleware.protective_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "guantong.site.middleware.chinese_first",
     "django.middleware.locale.LocaleMiddleware",
+    "guantong.site.middleware.bounds",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "guantong.site.middleware.content_security_policy",
     "guantong.site.middleware.refusals",
 ]
 
@@ -127,9 +129,13 @@ CSRF_COOKIE_NAME = f"guantong_{NODE.node}_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _IS_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+# A working day; nobody finds a session of yesterday on a shared machine.
+SESSION_COOKIE_AGE = 10 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+CSRF_FAILURE_VIEW = "guantong.site.views.failures.form_expired"
 SECURE_HSTS_SECONDS = 31_536_000 if _IS_HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 
 LOGGING = {

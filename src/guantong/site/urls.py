@@ -19,9 +19,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oversee/", oversee.overview, name="oversee"),
     path("oversee/journal/", oversee.journal, name="journal"),
     path("oversee/nodes/<str:code>/confirm", oversee.confirm_node, name="node-confirm"),
+    path("oversee/nodes/<str:code>/reject", oversee.reject_node, name="node-reject"),
+    path("oversee/messages/", oversee.outgoing, name="outgoing"),
+    path("oversee/messages/<int:number>/<str:verb>", oversee.settle_message, name="message-settle"),
     path("oversee/alerts/<str:digest>/settle", oversee.settle, name="alert-settle"),
     path("", include("guantong.catalog.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.counter.urls")),
     path("", include("guantong.federation.urls")),
 ]
+
+handler400 = "guantong.site.views.failures.bad_request"
+handler403 = "guantong.site.views.failures.forbidden"
+handler404 = "guantong.site.views.failures.unknown"
+handler500 = "guantong.site.views.failures.accident"

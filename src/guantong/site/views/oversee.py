@@ -6,19 +6,20 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Max
 from django.db.models.functions import TruncDate
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from guantong.federation.actions.joining import confirm
+from guantong.federation.actions.joining import confirm, reject
 from guantong.federation.cards import fingerprint, read_card
 from guantong.federation.models import FeedPosition, Node, PublishedBundle
 from guantong.identity.queries import actor, demand, may
-from guantong.journal.actions import settle_alert
+from guantong.journal.actions import drop_message, retry_message, settle_alert
 from guantong.journal.models import Alert, Entry, OutboxMessage, Receipt
 from guantong.kit import clock
+from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.site.views.charts import bars
 
@@ -59,6 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "bars": bars(by_day, last=today, days=CHART_DAYS),
             "can_confirm": may(request.user, "node:confirm"),
             "can_settle": may(request.user, "alert:settle"),
+            "stuck_count": OutboxMessage.objects.filter(done_at__isnull=True, attempts__gt=0).count(),
         },
     )
 
@@ -71,6 +73,54 @@ def confirm_node(request: HttpRequest, code: str) -> HttpResponse:
     confirm(get_object_or_404(Node, code=code), by=actor(person), at=clock.now())
     messages.success(request, gettext("The node takes part from now on."))
     return redirect("oversee")
+
+
+@require_POST
+@login_required
+def reject_node(request: HttpRequest, code: str) -> HttpResponse:
+    """Nobody knows the node that announced itself."""
+    person = demand(request.user, "node:confirm")
+    reject(get_object_or_404(Node, code=code), by=actor(person), at=clock.now())
+    messages.success(request, gettext("Done."))
+    return redirect("oversee")
+
+
+@require_GET
+@login_required
+def outgoing(request: HttpRequest) -> HttpResponse:
+    """What waits to leave the node, the messages that nobody takes first."""
+    demand(request.user, "alert:read")
+    picked = chosen(request, ("to", "topic"))
+    rows = OutboxMessage.objects.filter(done_at__isnull=True, attempts__gt=0)
+    rows = rows.filter(**{f"payload__{name}": value for name, value in picked.items() if value})
+    return answer_list(
+        request,
+        rows.order_by(F("parked_at").asc(nulls_last=True), "id"),
+        template="federation/outgoing.html",
+        columns={
+            "message": lambda m: m.pk,
+            "topic": lambda m: m.payload.get("topic", m.topic),
+            "to": lambda m: m.payload.get("to", ""),
+            "created_at": lambda m: clock.rfc3339(m.created_at),
+            "attempts": lambda m: m.attempts,
+            "parked_at": lambda m: clock.rfc3339(m.parked_at) if m.parked_at else "",
+            "error": lambda m: m.last_error,
+        },
+        context={"chosen": picked, "can_settle": may(request.user, "message:settle")},
+    )
+
+
+@require_POST
+@login_required
+def settle_message(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+    """The operator has a message sent again, or gives it up."""
+    person = demand(request.user, "message:settle")
+    act = {"retry": retry_message, "drop": drop_message}.get(verb)
+    if act is None or number >= 2**63:
+        raise Http404
+    act(get_object_or_404(OutboxMessage, pk=number), by=actor(person), at=clock.now())
+    messages.success(request, gettext("Done."))
+    return redirect("outgoing")
 
 
 @require_POST
@@ -88,8 +138,10 @@ def settle(request: HttpRequest, digest: str) -> HttpResponse:
 def journal(request: HttpRequest) -> HttpResponse:
     """Every act on this node, for the auditor."""
     demand(request.user, "journal:read")
-    chosen = {name: request.GET.get(name, "") for name in ("act", "actor_name", "subject_id")}
-    rows = Entry.objects.filter(**{f"{name}__icontains": value for name, value in chosen.items() if value})
+    picked = chosen(request, ("act", "actor_name", "subject_id", "since", "until"))
+    words = {name: picked[name] for name in ("act", "actor_name", "subject_id") if picked[name]}
+    rows = Entry.objects.filter(**{f"{name}__icontains": value for name, value in words.items()})
+    rows = between(rows, "at", since=picked["since"], until=picked["until"])
     return answer_list(
         request,
         rows,
@@ -102,5 +154,5 @@ def journal(request: HttpRequest) -> HttpResponse:
             "subject": lambda e: f"{e.subject_kind} {e.subject_id}",
             "record": lambda e: e.record_digest,
         },
-        context={"chosen": chosen},
+        context={"chosen": picked},
     )

@@ -4,8 +4,9 @@ import json
 from hashlib import sha256
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -15,11 +16,12 @@ from guantong.evidence.proofs import read_proof
 from guantong.evidence.sentences import story
 from guantong.evidence.verifier import verify
 from guantong.federation.keyset import keyset_folder
-from guantong.identity.models import Person
-from guantong.identity.queries import demand
+from guantong.identity.models import Organisation, Person
+from guantong.identity.queries import demand, may
 from guantong.journal.models import Receipt
 from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError, Language
+from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.site.node import node_settings
 from guantong.site.subjects import subject_of
@@ -39,17 +41,24 @@ class ProofNotYet(GuantongError):
 @require_GET
 @login_required
 def receipts(request: HttpRequest) -> HttpResponse:
-    """Every use of data that the visitor may know of: an auditor all, a department its own."""
+    """Every use of data that the visitor may know of: an auditor all, a department its own.
+
+    Who has nothing to read here comes to what they can do: a citizen to their own data, others to the check.
+    """
+    if not may(request.user, "receipt:read"):
+        return redirect("looked-at" if may(request.user, "subject:own") else "check")
     person = demand(request.user, "receipt:read")
-    rows = Receipt.objects.all()
-    if "auditor" not in person.roles:
-        rows = rows.filter(consumer_organisation=_code(person)) | rows.filter(
-            provider_organisation=_code(person)
+    exact = ("decision", "resource", "grant", "case", "call", "role", "purpose")
+    picked = chosen(request, (*exact, "organisation", "since", "until"))
+    rows = _visible(person).filter(**{name: picked[name] for name in exact if picked[name]})
+    if picked["organisation"]:
+        known = Organisation.objects.filter(name__icontains=picked["organisation"]).values("code")
+        parties = Q(consumer_organisation__in=known) | Q(provider_organisation__in=known)
+        code = Q(consumer_organisation=picked["organisation"]) | Q(
+            provider_organisation=picked["organisation"]
         )
-    chosen = {
-        name: request.GET.get(name, "") for name in ("decision", "resource", "grant", "case", "call", "role")
-    }
-    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
+        rows = rows.filter(parties | code)
+    rows = between(rows, "at", since=picked["since"], until=picked["until"])
     return answer_list(
         request,
         rows,
@@ -70,7 +79,7 @@ def receipts(request: HttpRequest) -> HttpResponse:
             "reason": lambda r: r.reason,
             "digest": lambda r: r.digest,
         },
-        context={"chosen": chosen},
+        context={"chosen": picked},
     )
 
 
@@ -78,7 +87,7 @@ def receipts(request: HttpRequest) -> HttpResponse:
 @login_required
 def receipt(request: HttpRequest, digest: str) -> HttpResponse:
     """One receipt, in words and as it was signed."""
-    found = _visible(demand(request.user, "receipt:read"), digest)
+    found = get_object_or_404(_visible(demand(request.user, "receipt:read")), digest=digest)
     sealed = envelope.read(bytes(found.raw))
     context = {
         "receipt": found,
@@ -93,7 +102,7 @@ def receipt(request: HttpRequest, digest: str) -> HttpResponse:
 @login_required
 def proof(request: HttpRequest, digest: str) -> HttpResponse:
     """The proof file of one receipt of this node: its place in the log, with the signed record inside."""
-    found = _visible(demand(request.user, "receipt:read"), digest)
+    found = get_object_or_404(_visible(demand(request.user, "receipt:read")), digest=digest)
     record, log = bytes(found.raw), node_settings().log_url
     with SyncCourier([log]) as courier:
         reply = courier.send("GET", f"{log}/proof/{sha256(record).hexdigest()}", peer=node_settings().node)
@@ -147,13 +156,11 @@ def looked_at(request: HttpRequest) -> HttpResponse:
     return answer_list(request, rows, template="site/looked_at.html", columns=columns)
 
 
-def _visible(person: Person, digest: str) -> Receipt:
-    """The receipt, if the person may know of it: an auditor any, others those of their own organisation."""
-    found = get_object_or_404(Receipt, digest=digest)
-    if _code(person) not in {found.consumer_organisation, found.provider_organisation}:
-        demand(person, "journal:read")
-    return found
-
-
-def _code(person: Person) -> str:
-    return person.organisation.code if person.organisation else ""
+def _visible(person: Person) -> QuerySet[Receipt]:
+    """The receipts that a person may know of: an auditor all, others those of their own organisation."""
+    if may(person, "receipt:audit"):
+        return Receipt.objects.all()
+    if person.organisation is None:
+        return Receipt.objects.none()
+    own = person.organisation.code
+    return Receipt.objects.filter(Q(consumer_organisation=own) | Q(provider_organisation=own))

@@ -1,0 +1,29 @@
+"""The form of an answer: a page for people, JSON for programs; the same for what is refused."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+
+from guantong.kit.errors import GuantongError, Language
+
+
+def language() -> Language:
+    """The visitor's language."""
+    return "en" if get_language() == "en" else "zh"
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the asker is a program: another node, ``?format=json``, or an Accept that prefers JSON to pages."""
+    if request.path.startswith("/federation/") or request.GET.get("format") == "json":
+        return True
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def refuse(request: HttpRequest, error: GuantongError) -> HttpResponse:
+    """A refusal with its status: code and both sentences as JSON, or the page that says it."""
+    if wants_json(request):
+        return JsonResponse(
+            {"error": error.as_json()}, status=error.status, json_dumps_params={"ensure_ascii": False}
+        )
+    context = {"sentence": error.sentence(language()), "code": error.code}
+    return render(request, "refusal.html", context, status=error.status)
