@@ -54,6 +54,6 @@ $(VENV)/servers.ok: deploy/servers.sh $(VENV)/dev.ok
 	sh deploy/servers.sh
 	@touch $@
 
-src/guantong/site/static/vendor/ok: frontend/package-lock.json frontend/build.mjs frontend/package.json $(VENV)/run.ok
+src/guantong/site/static/vendor/ok: frontend/package-lock.json frontend/build.mjs frontend/package.json $(wildcard src/guantong/*/locale/*/LC_MESSAGES/*.po) $(VENV)/run.ok
 	$(BIN)/python frontend/build.py
 	@touch $@
