@@ -1,6 +1,8 @@
 """The pages in real Chromium: both languages, any width, by keyboard, without scripts, with nothing to complain of."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,6 +228,19 @@ def test_an_auditor_takes_a_proof_along_and_it_holds(town: Town, tmp_path: Path)
     page.locator("#proof").set_input_files(taken)
     page.locator("main form button").click()
     expect(page.get_by_role("status")).to_contain_text("证明成立")
+
+
+def test_the_program_on_a_grants_page_calls_as_it_stands(town: Town, addresses: dict[str, list[str]]) -> None:
+    page = town.reader("auditor").open(addresses["auditor"][4])
+    program = page.locator("#call ~ details pre").first.text_content() or ""
+    home = town.story.town.home("511600")
+    program = program.replace("application.key", str(home / "keys" / "counter.key")).replace(
+        '"…"', '"110101199003070011"'
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    status, _, body = ran.stdout.partition(" ")
+    assert status == "200", ran.stdout
+    assert json.loads(body)["receipt"]["body"]["decision"] == "allow"
 
 
 def test_the_walk_shows_what_is_done_at_every_node(town: Town) -> None:
