@@ -1,6 +1,7 @@
 """A node's settings: one frozen class, a sentence per field, unsafe values refused outside development."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +10,13 @@ from urllib.parse import urlsplit
 from guantong.kit.errors import GuantongError
 
 PREFIX = "GUANTONG_"
+
+# A setting, whether it is good, and why it is not.
+Rule = tuple[str, bool, str, str]
+
+_NAME = re.compile(r"(?=.{1,60}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LINE = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?")
 
 
 class SettingMissing(GuantongError):
@@ -88,28 +96,57 @@ class Settings:
 
     def checked(self) -> "Settings":
         """The same settings, or :class:`SettingUnsafe` for the first one that is refused."""
-        if not (len(self.node) == 6 and self.node.isdigit()):
-            raise SettingUnsafe(
-                name="node", why_zh="应为六位行政区划代码", why_en="a six-digit division code is wanted"
-            )
-        if self.suite not in {"international", "national"}:
-            raise SettingUnsafe(
-                name="suite",
-                why_zh="应为 international 或 national",
-                why_en="international or national is wanted",
-            )
-        if self.development:
-            return self
-        if len(self.secret_key) < 50:
-            raise SettingUnsafe(
-                name="secret_key", why_zh="少于 50 个字符", why_en="it has fewer than 50 characters"
-            )
-        for name in ("web_url", "gateway_url", "log_url"):
-            if urlsplit(getattr(self, name)).scheme != "https":
-                raise SettingUnsafe(
-                    name=name, why_zh="正式环境须用 https", why_en="https is required in production"
-                )
+        for name, is_good, why_zh, why_en in [*self._rules(), *self._production_rules()]:
+            if not is_good:
+                raise SettingUnsafe(name=name, why_zh=why_zh, why_en=why_en)
         return self
+
+    def _rules(self) -> Iterator[Rule]:
+        """What holds everywhere."""
+        is_code = len(self.node) == 6 and self.node.isascii() and self.node.isdigit()
+        yield "node", is_code, "应为六位行政区划代码", "a six-digit division code is wanted"
+        yield "name", bool(_NAME.fullmatch(self.name)), "应为域名，至多 60 个字符", "a DNS name is wanted"
+        yield "title", bool(_LINE.fullmatch(self.title)), "应为一行，至多 80 个字符", "one line of 80 at most"
+        is_suite = self.suite in {"international", "national"}
+        yield (
+            "suite",
+            is_suite,
+            "应为 international 或 national",
+            "international or national is wanted",
+        )
+        for name in ("web_port", "gateway_port", "log_port"):
+            yield name, 1 <= getattr(self, name) <= 65535, "应为 1 至 65535", "a port goes from 1 to 65535"
+        for name in ("web_url", "gateway_url", "log_url"):
+            is_address = bool(_ADDRESS.fullmatch(getattr(self, name)))
+            yield (
+                name,
+                is_address,
+                "应为 http 或 https 地址，不含口令",
+                "an address without a password is wanted",
+            )
+        is_postgresql = urlsplit(self.database_url).scheme in {"", "postgresql", "postgres"}
+        yield "database_url", is_postgresql, "应为 postgresql:// 地址", "a postgresql:// address is wanted"
+        yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
+        yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
+        # The built-in secret is known to everybody: it may guard nothing that others can reach.
+        is_alone = self.host in {"127.0.0.1", "::1", "localhost"}
+        yield (
+            "secret_key",
+            bool(self.secret_key) or is_alone,
+            "监听外部地址时须自设密钥",
+            "one of your own is needed where others can reach the node",
+        )
+
+    def _production_rules(self) -> Iterator[Rule]:
+        """What holds outside development."""
+        if self.development:
+            return
+        yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"
+        is_random = len(set(self.secret_key)) >= 10
+        yield "secret_key", is_random, "过于简单", "it has too few different characters"
+        for name in ("web_url", "gateway_url", "log_url"):
+            is_https = urlsplit(getattr(self, name)).scheme == "https"
+            yield name, is_https, "正式环境须用 https", "https is required in production"
 
     @property
     def key_folder(self) -> Path:
@@ -135,7 +172,7 @@ class Settings:
 def _value(name: str, kind: Any, environ: Mapping[str, str], read_file: Callable[[str], str]) -> Any:
     variable = PREFIX + name.upper()
     if f"{variable}_FILE" in environ:
-        text = read_file(environ[f"{variable}_FILE"]).strip()
+        text = _text_of(f"{variable}_FILE", environ, read_file)
     elif variable in environ:
         text = environ[variable]
     elif name in {"node", "home"}:
@@ -148,3 +185,10 @@ def _value(name: str, kind: Any, environ: Mapping[str, str], read_file: Callable
         return kind(text)
     except (KeyError, ValueError):
         raise SettingUnsafe(name=variable, why_zh="无法读取", why_en="it cannot be read") from None
+
+
+def _text_of(variable: str, environ: Mapping[str, str], read_file: Callable[[str], str]) -> str:
+    try:
+        return read_file(environ[variable]).strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingUnsafe(name=variable, why_zh="文件无法读取", why_en="its file cannot be read") from None

@@ -4,8 +4,11 @@ Modules are loaded by name, so that ``guantong verify`` starts without Django an
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+
+from guantong.kit.errors import GuantongError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("guantong.site.commands.init", "make this node's keys and database"),
@@ -20,13 +23,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the named command; its exit code is ours. 2 for a word we do not know."""
+    """Run the named command; its exit code is ours. 2 for a word we do not know, 1 for a refusal, told in words."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["help"], ["--help"], ["-h"]):
+        print(_help())  # noqa: T201 - this is a command line
+        return 0
     if not words or words[0] not in COMMANDS:
-        print(_help(), file=sys.stderr)  # noqa: T201 - this is a command line
-        return 0 if words[:1] in (["help"], ["--help"], ["-h"]) else 2
+        print(_help(), file=sys.stderr)  # noqa: T201
+        return 2
+    if words[0] != "verify":
+        # What a node writes (keys, cases, receipts) is its own business on a shared machine.
+        os.umask(0o077)
     module = importlib.import_module(COMMANDS[words[0]][0])
-    return int(module.main(words[1:]))
+    try:
+        return int(module.main(words[1:]))
+    except GuantongError as error:
+        print(f"{error.sentence('zh')}\n{error.sentence('en')}", file=sys.stderr)  # noqa: T201
+        return 1
 
 
 def _help() -> str:

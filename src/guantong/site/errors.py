@@ -15,7 +15,7 @@ class RequestUnreadable(GuantongError):
 class RequestTooLong(GuantongError):
     """The address or the body is longer than anything this node takes in."""
 
-    code = "request_too_long"
+    code = "too_long"
     status = 413
     zh = "请求过长。"
     en = "The request is too long."

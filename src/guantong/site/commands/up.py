@@ -13,12 +13,15 @@ from guantong.site.node import node_settings
 
 # A process that keeps dying is not restarted more often than this.
 RESTART_AFTER_S = 1.0
+# After this long a process that does not end is killed; the spools are made for that.
+END_WITHIN_S = 10.0
 
 
 class Supervisor:
     """Starts the node's processes, writes their ids into ``<home>/run``, starts again what dies."""
 
     def __init__(self, home: Path, commands: dict[str, list[str]]) -> None:
+        """``commands`` maps a name to the words that start its process."""
         self._folder = home / "run"
         self._commands = commands
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -34,14 +37,20 @@ class Supervisor:
             for name in self._commands:
                 self._keep(name)
             time.sleep(0.2)
+        self._end()
+        return 0
+
+    def _end(self) -> None:
         for process in self._running.values():
             process.terminate()
-        for process in self._running.values():
+        deadline = time.monotonic() + END_WITHIN_S
+        for name, process in self._running.items():
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
-        return 0
+                process.wait()
+            (self._folder / f"{name}.pid").unlink(missing_ok=True)
 
     def _keep(self, name: str) -> None:
         process = self._running.get(name)
@@ -51,7 +60,7 @@ class Supervisor:
             return
         if self._is_held(name):
             return
-        started = subprocess.Popen([sys.executable, "-m", "guantong", *self._commands[name]])  # noqa: S603 - our own words
+        started = subprocess.Popen(self._commands[name])  # noqa: S603 - our own words
         self._running[name] = started
         self._started_at[name] = time.monotonic()
         (self._folder / f"{name}.pid").write_text(str(started.pid))
@@ -69,6 +78,6 @@ def main(argv: Sequence[str]) -> int:
     """Run web, gateway, log and background worker; no arguments."""
     del argv
     settings = node_settings()
-    commands = {name: [name] for name in ("log", "gateway", "web", "work")}
+    commands = {name: [sys.executable, "-m", "guantong", name] for name in ("log", "gateway", "web", "work")}
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return Supervisor(settings.home, commands).run()

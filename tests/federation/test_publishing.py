@@ -1,0 +1,215 @@
+"""From the paperwork to the bundle; the feed's batches; keys on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from guantong.bundle.depot import ACCEPTED, OFFERED
+from guantong.bundle.sealing import open_bundle, seal
+from guantong.bundle.types import Bundle
+from guantong.catalog import actions as catalog
+from guantong.catalog.models import Resource, ResourceVersion
+from guantong.courier.errors import PeerUnreachable
+from guantong.federation import keys, keyset
+from guantong.federation.actions import feed, joining, messages, publishing
+from guantong.federation.errors import KeyExposed
+from guantong.federation.models import FeedPosition, Node, PublishedBundle
+from guantong.identity.models import Application
+from guantong.journal.models import Alert
+from guantong.journal.types import SYSTEM
+from guantong.kit import envelope
+from guantong.kit.settings import Settings
+from guantong.kit.suites import INTERNATIONAL
+from guantong.sharing import actions as sharing
+from guantong.sharing.models import Grant
+from guantong.site.node import node_settings
+from tests.cast import NODE, NOON, assemble, content, need, publish_permits
+from tests.federation import test_messages as town
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A node folder of its own, so that no other test's bundles lie in it."""
+    own = Settings(node=NODE, home=tmp_path, development=True).completed()
+    keys.make_keys(own)
+    return own
+
+
+def publish(settings: Settings) -> Bundle:
+    publishing.publish_bundle(settings, because="test", by=SYSTEM, at=NOON)
+    key = keys.node_key(settings).public
+    raw = (settings.bundle_folder / OFFERED).read_bytes()
+    return open_bundle(raw, {key.ref: key}, node=NODE, floor=-1)
+
+
+def granted() -> Grant:
+    cast = assemble()
+    publish_permits(cast)
+    asked = sharing.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+    for person in (cast.jiang, cast.tian):
+        sharing.decide(asked, "approved", by=cast.as_actor(person), at=NOON)
+    return Grant.objects.get()
+
+
+def test_a_grant_comes_into_the_bundle_with_all_that_it_needs(settings: Settings) -> None:
+    grant = granted()
+    bundle = publish(settings)
+    assert bundle.grants[grant.code].fields == ["residence_division", "valid_to"]
+    assert bundle.applications["one-window"].node == NODE
+    assert bundle.resources[grant.resource].lookups == [["id_number"]]
+    assert publish(settings).sequence == bundle.sequence + 1
+
+
+def test_a_revoked_grant_is_in_the_next_bundle_as_revoked(settings: Settings) -> None:
+    cast_grant = granted()
+    sharing.revoke(cast_grant, reason="x", by=SYSTEM, at=NOON)
+    assert publish(settings).grants[cast_grant.code].state == "revoked"
+
+
+def test_after_an_older_database_was_restored_sequences_go_on_above_the_depot(settings: Settings) -> None:
+    assemble()
+    for _ in range(3):
+        publish(settings)
+    (settings.bundle_folder / OFFERED).rename(settings.bundle_folder / ACCEPTED)
+    PublishedBundle.objects.all().delete()
+    assert publish(settings).sequence == 4
+
+
+def test_a_forged_bundle_in_the_depot_does_not_drive_the_sequence_up(settings: Settings) -> None:
+    assemble()
+    bundle = publish(settings)
+    forged = replace(bundle, sequence=10**9)
+    stranger = INTERNATIONAL.generate("x/node")
+    (settings.bundle_folder / ACCEPTED).write_bytes(seal(forged, stranger))
+    assert publish(settings).sequence == 2
+
+
+def test_one_grant_that_does_not_compile_stops_no_other(settings: Settings) -> None:
+    good = granted()
+    for number, wrong in enumerate(({"fields": "all"}, {"resource_content": {"code": 1}}), start=1):
+        Grant.objects.create(
+            **{
+                field.attname: getattr(good, field.attname)
+                for field in Grant._meta.concrete_fields
+                if field.name not in {"id", "code", "terms"}
+            },
+            code=f"BAD{number}",
+            terms={**good.terms, **wrong, "code": f"BAD{number}"},
+        )
+    assert set(publish(settings).grants) == {good.code}
+    assert {alert.details["grant"] for alert in Alert.objects.all()} == {"BAD1", "BAD2"}
+
+
+def test_an_application_switched_off_is_told_to_the_data_plane(settings: Settings) -> None:
+    granted()
+    Application.objects.update(is_active=False)
+    assert publish(settings).applications["one-window"].active is False
+
+
+class Post:
+    """Stands where the wire is: keeps what is sent, or fails."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.is_down = False
+
+    def __call__(self, raw: bytes, hop: Node) -> None:
+        if self.is_down:
+            raise PeerUnreachable(peer=hop.code)
+        self.sent.append(envelope.read(raw).body)
+
+
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Post:
+    """The wire."""
+    made = Post()
+    monkeypatch.setattr(messages, "post", made)
+    return made
+
+
+def publish_many(count: int, **changes: Any) -> None:
+    cast = town.tree()
+    by = cast.as_actor(cast.luo)
+    for number in range(1, count + 1):
+        values = content(code=f"3070511600001/{number:06d}", **changes)
+        resource = catalog.draft(catalog.read_content(values), node=NODE, by=by, at=NOON)
+        resource = catalog.submit(resource, by=by, at=NOON)
+        catalog.publish(resource, by=cast.as_actor(cast.jiang), at=NOON)
+
+
+def push() -> int:
+    province = Node.objects.get(code="510000")
+    return feed.push(province, settings=node_settings(), by=SYSTEM, at=NOON)
+
+
+def test_the_feed_resumes_where_the_neighbour_confirmed(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "BATCH", 2)
+    publish_many(5)
+    assert push() == 2
+    post.is_down = True
+    with pytest.raises(PeerUnreachable):
+        push()
+    post.is_down = False
+    assert [push(), push(), push()] == [2, 1, 0]
+    told = [entry["content"]["code"] for body in post.sent for entry in body["payload"]["entries"]]
+    assert told == [f"3070511600001/{number:06d}" for number in range(1, 6)]
+    assert FeedPosition.objects.get().number == 5
+
+
+def test_a_batch_is_bounded_in_bytes_and_never_empty(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "LARGEST_BATCH", 10_000)
+    publish_many(3, summary="长" * 2000)  # 6,000 bytes each
+    assert [push(), push(), push(), push()] == [1, 1, 1, 0]
+
+
+def test_a_batch_sent_again_has_the_same_name_and_another_batch_another(post: Post) -> None:
+    publish_many(1)
+    push()
+    FeedPosition.objects.update(number=0)
+    push()
+    FeedPosition.objects.update(number=0)
+    version = ResourceVersion.objects.get()
+    version.content = {**version.content, "summary": "另一个"}
+    version.save()
+    push()
+    names = [body["id"] for body in post.sent]
+    assert names[0] == names[1] != names[2]
+
+
+def test_the_feed_does_not_tell_a_neighbour_of_its_own_side(post: Post) -> None:
+    publish_many(1)
+    Resource.objects.update(node="000000")
+    assert push() == 0
+
+
+def test_a_key_that_others_can_read_is_not_used(settings: Settings) -> None:
+    path = settings.key_folder / "node.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    keys.load_key.cache_clear()
+    with pytest.raises(KeyExposed):
+        keys.node_key(settings)
+
+
+def test_a_key_is_written_once_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x.key"
+    with pytest.raises(ZeroDivisionError):
+        keys.write_secret(path, lambda: str(1 / 0))
+    assert list(tmp_path.iterdir()) == []
+    keys.write_secret(path, lambda: "first")
+    keys.write_secret(path, lambda: "second")
+    assert path.read_text() == "first\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_witnesses_whom_follows_the_tree(tmp_path: Path) -> None:
+    town.tree()
+    joining.establish(node_settings(), by=SYSTEM, at=NOON)
+    keyset.write_keyset(tmp_path)
+    assert "witness 510000" in (tmp_path / "511600.policy").read_text()
+    assert "witness 000000" in (tmp_path / "510000.policy").read_text()
+    assert "witness 510000" in (tmp_path / "000000.policy").read_text()
