@@ -242,6 +242,14 @@ def test_lists_are_searched_by_words_organisation_and_days(cast: Cast) -> None:
     assert gao.get("/oversee/journal/?until=2020-01-01&format=json").json()["total"] == 0
 
 
+def test_what_was_searched_stays_in_the_form_and_in_the_links(cast: Cast) -> None:
+    for path in ("/share/", "/share/grants/"):
+        page = signed_in("xu").get(f"{path}?q=居住证&state=nonsense&since=2026-11-01").content.decode()
+        assert 'value="居住证"' in page
+        assert 'value="2026-11-01"' in page
+        assert "since=2026-11-01&amp;format=csv" in page
+
+
 def test_a_draft_is_its_departments_secret(cast: Cast) -> None:
     drafted = catalog.read_content(content(code="3070511600001/000002", name="机密草稿"))
     catalog.draft(drafted, node=NODE, by=cast.as_actor(cast.luo), at=NOON)
