@@ -1,0 +1,171 @@
+"""What stops a batch: a code for programs, and a sentence in both languages that says what to do."""
+
+from guantong.kit.errors import GuantongError
+
+
+class ExchangeStopped(GuantongError):
+    """A run (批次) that cannot go on. What was applied stays applied; nothing is half-done."""
+
+    code = "exchange_stopped"
+    status = 409
+    zh = "批量交换已停止。"
+    en = "The batch was stopped."
+
+
+# ── what was declared ──
+
+
+class JobUnknown(ExchangeStopped):
+    """The bundle has no such job."""
+
+    code = "job_unknown"
+    status = 404
+    zh = "作业 {job} 不在现行配置中，请先发布。"
+    en = "The job {job} is not in the present configuration; publish it first."
+
+
+class JobMisdeclared(ExchangeStopped):
+    """The declaration contradicts itself or the bundle."""
+
+    code = "job_misdeclared"
+    status = 422
+    zh = "作业 {job} 的设置有误：{why_zh}。"
+    en = "The job {job} is not declared rightly: {why_en}."
+
+
+class JobChangedMidway(ExchangeStopped):
+    """The declaration changed while a run stood open whose rows are already in the target."""
+
+    code = "job_changed_midway"
+    zh = "作业 {job} 在批次 {run} 未完成时被修改，请恢复原设置完成该批次，或取消该批次。"
+    en = "The job {job} was changed while its run {run} is open; restore it to finish the run, or cancel the run."
+
+
+class JobBusy(ExchangeStopped):
+    """Another process is running the job."""
+
+    code = "job_busy"
+    zh = "作业 {job} 正在由另一进程运行。"
+    en = "The job {job} is being run by another process."
+
+
+class AddressMissing(ExchangeStopped):
+    """The node's secrets name no usable address for a source or target."""
+
+    code = "address_missing"
+    zh = "本节点没有数据源 {name} 的可用地址，请在 sources.json 中登记其地址和口令。"
+    en = "This node has no usable address of {name}; put its address and password into sources.json."
+
+
+# ── databases ──
+
+
+class DatabaseDenied(ExchangeStopped):
+    """Wrong user or password, or no right to do it."""
+
+    code = "database_denied"
+    status = 502
+    zh = "数据库 {name} 拒绝了本节点的账号，请核对 sources.json 中的用户、口令及其权限。"
+    en = "The database {name} refuses this node's account; check user, password and rights in sources.json."
+
+
+class DatabaseUnreachable(ExchangeStopped):
+    """No connection."""
+
+    code = "database_unreachable"
+    status = 502
+    zh = "无法连接数据库 {name}，请检查其地址、端口和是否在运行；恢复后批次从断点继续。"
+    en = "The database {name} cannot be reached; check its address and that it runs. The run resumes where it stood."
+
+
+class DatabaseLost(ExchangeStopped):
+    """The connection broke, or the database failed, while data was on its way."""
+
+    code = "database_lost"
+    status = 502
+    zh = "与数据库 {name} 的连接中断，批次将从断点继续。"
+    en = "The connection to {name} broke; the run resumes where it stood."
+
+
+class TableVanished(ExchangeStopped):
+    """The table or file is not there (any more)."""
+
+    code = "table_vanished"
+    zh = "{name} 中没有表或文件 {table}，请核对挂接，或请其主管部门恢复。"
+    en = "There is no table or file {table} in {name}; check the link, or ask its owner to restore it."
+
+
+class ColumnsMissing(ExchangeStopped):
+    """The table has changed: columns that the job needs are gone."""
+
+    code = "columns_missing"
+    zh = "{name} 的表 {table} 缺少列 {columns}，表结构可能已变更，请更新挂接或目标表。"
+    en = "The table {table} of {name} lacks {columns}; it seems to have changed: update the link or the target."
+
+
+class TypeUnfit(ExchangeStopped):
+    """An item's type does not go into the target's column; found before the first row."""
+
+    code = "type_unfit"
+    status = 422
+    zh = "信息项 {item}（{found}）不能写入目标列 {column}（{wanted}），请修改目标列类型或作业字段。"
+    en = "The item {item} ({found}) does not fit the target's column {column} ({wanted}); change one of them."
+
+
+class TargetRefused(ExchangeStopped):
+    """The target's own rules (keys, constraints, triggers) refuse a chunk."""
+
+    code = "target_refused"
+    zh = "目标表 {table} 拒绝了数据（{why}），本块未写入；请检查目标表的键和约束。"
+    en = "The target {table} refuses the data ({why}); the chunk was not applied. Check its keys and constraints."
+
+
+class FileUnreadable(ExchangeStopped):
+    """A file is not what its name says."""
+
+    code = "file_unreadable"
+    status = 422
+    zh = "文件 {table} 无法按 {format} 读取，请核对文件内容和编码（UTF-8）。"
+    en = "The file {table} cannot be read as {format}; check its content and that it is UTF-8."
+
+
+# ── data ──
+
+
+class TooManyBadRows(ExchangeStopped):
+    """The quality gate refused more rows than the job allows."""
+
+    code = "too_many_bad_rows"
+    status = 422
+    zh = "已读 {read} 行中有 {bad} 行不合格，超过阈值，批次已停止；请查看隔离区中的原因。"
+    en = "{bad} of {read} rows are bad, more than the job allows; see the reasons in quarantine."
+
+
+class RunTooLong(ExchangeStopped):
+    """More rows than the job's limit."""
+
+    code = "run_too_long"
+    status = 422
+    zh = "批次超过作业允许的 {limit} 行，已停止。"
+    en = "The run has more than the {limit} rows that the job allows."
+
+
+# ── on the way ──
+
+
+class ChunkDamaged(ExchangeStopped):
+    """A staged chunk or its manifest is not what was signed."""
+
+    code = "chunk_damaged"
+    status = 422
+    zh = "批次 {run} 的第 {chunk} 块与签名清单不符，已拒绝。"
+    en = "Chunk {chunk} of run {run} is not what its signed manifest says; it is refused."
+
+
+class StagingFull(ExchangeStopped):
+    """No room in the staging store; the run pauses."""
+
+    code = "staging_full"
+    status = 507
+    zh = "暂存区已满，批次暂停；清理空间或等待对方取走后自动继续。"
+    en = "The staging store is full; the run pauses until there is room or the other side has fetched."

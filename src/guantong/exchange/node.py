@@ -1,0 +1,31 @@
+"""What a run needs of its node: keys, suite, folders, addresses, and the book of receipts."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from guantong.exchange.receipts import Accounts
+from guantong.kit.suites import SigningKey, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """This node's side of all exchanges. ``folder`` is its own (``<home>/exchange``)."""
+
+    code: str
+    key: SigningKey
+    suite: Suite
+    folder: Path
+    subject_key: bytes
+    addresses: Callable[[], Mapping[str, str]]
+    accounts: Accounts
+
+    @property
+    def quarantine(self) -> Path:
+        """Where refused rows rest."""
+        return self.folder / "quarantine"
+
+    def mask_salt(self, grant: str) -> bytes:
+        """The salt of a grant's hashes: the gateway's, so that a person has one pseudonym under one grant."""
+        return hmac.digest(self.subject_key, b"mask\n" + grant.encode(), "sha256")

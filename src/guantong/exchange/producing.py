@@ -1,0 +1,259 @@
+"""The provider's half of a run: read, judge, sort, sign. It yields parcels, one a chunk, ready to be applied or staged.
+
+Before every chunk the bundle of that moment is asked. The provider's receipt of a chunk is durable before the
+parcel leaves this module.
+"""
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from guantong.bundle.deciding import Stopped
+from guantong.exchange.ahead import ahead
+from guantong.exchange.chunks import Place, cut
+from guantong.exchange.columns import Column, travelling
+from guantong.exchange.converting import as_text, out_of_calendar
+from guantong.exchange.decide import Permit
+from guantong.exchange.errors import ColumnsMissing, JobMisdeclared, RunTooLong, TooManyBadRows
+from guantong.exchange.gate import Engine, LocalEngine, Work
+from guantong.exchange.manifests import Contents, Manifest, Scribe, as_stream, declaration
+from guantong.exchange.node import Node
+from guantong.exchange.quarantine import put_aside
+from guantong.exchange.sources.reading import Found, Question, Source
+from guantong.exchange.watermarks import capped, highest, later
+from guantong.kit import envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a run takes up: its name, the chunks and the place it has, the floor of its watermark."""
+
+    run: str
+    chunk: int = 0
+    place: Place = ()
+    previous: str = ""
+    floor: str = ""
+    high: str = ""
+    is_floor_had: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One chunk on its way."""
+
+    manifest: Manifest
+    rows: pl.DataFrame
+    stream: bytes
+    place: Place
+    high: str
+    read: int
+    refused: int
+
+
+class Producer:
+    """One run's reading side. ``judge`` gives the permit of this moment, or raises Stopped."""
+
+    def __init__(
+        self, node: Node, permit: Permit, source: Source, found: Found, columns: Mapping[str, str]
+    ) -> None:
+        """``columns`` maps item → column of the source's table, as its binding says."""
+        self._node = node
+        self._permit = permit
+        self._source = source
+        self._columns = columns
+        self._items = _items_read(permit)
+        missing = [item for item in self._items if columns.get(item) not in found.columns]
+        if missing:
+            raise ColumnsMissing(
+                name=permit.resource.code, table=permit.resource.name, columns=", ".join(missing)
+            )
+        self.kinds = {
+            item: travelling(permit.resource.items[item].type, found.columns[columns[item]])
+            for item in self._items
+        }
+        self.order = _order(permit, found, columns)
+        self.work = self._work_of(permit)
+        self.outgoing: Mapping[str, Column] = self.work.outgoing()
+        self._engine: Engine = LocalEngine(self.work)
+
+    @property
+    def declaration(self) -> str:
+        """The digest of what the job says; see :func:`guantong.exchange.manifests.declaration`."""
+        return declaration(self._permit.job, self._node.suite)
+
+    def parcels(self, start: Start, table: str, judge: Callable[[], Permit]) -> Generator[Parcel]:
+        """The run's chunks from ``start`` on. Raises the errors of :mod:`exchange.errors`, and Stopped."""
+        limits = self._permit.job.limits
+        scribe = Scribe(
+            self._permit,
+            start.run,
+            start.previous,
+            key=self._node.key,
+            suite=self._node.suite,
+            node=self._node.code,
+        )
+        now = self._source.now() if self._permit.job.watermark else ""
+        state = _Tally(start)
+        batches = self._source.read(self._question(start, table))
+        raw = ahead(cut(batches, rows=limits.chunk_rows, size=limits.chunk_bytes))
+        with contextlib.closing(raw):
+            for rows in raw:
+                yield self._parcel(rows, start, state, scribe, judge, now)
+
+    def _parcel(
+        self,
+        rows: pl.DataFrame,
+        start: Start,
+        state: "_Tally",
+        scribe: Scribe,
+        judge: Callable[[], Permit],
+        now: str,
+    ) -> Parcel:
+        state.chunk += 1
+        self._decide(judge, start.run, state.chunk)
+        sorted_rows = self._engine.sort(rows)
+        state.add(rows.height, sorted_rows.refused.height)
+        if sorted_rows.refused.height:
+            put_aside(
+                self._node.quarantine, job=self._permit.job.id, run=start.run, chunk=state.chunk,
+                side="provider", rows=sorted_rows.refused,
+            )  # fmt: skip
+        state.check(self._permit)
+        item = self._permit.job.watermark
+        if item:
+            high = capped(highest(rows, item, self.kinds[item]), now, self.kinds[item])
+            state.high = later(state.high, high, self.kinds[item])
+        state.place = self._place(rows, state.place)
+        stream = as_stream(sorted_rows.passed, is_compressed=self._permit.job.staged)
+        contents = Contents(
+            chunk=state.chunk,
+            rows=sorted_rows.passed.height,
+            read=rows.height,
+            refused=sorted_rows.refused.height,
+            digest=envelope.digest(stream, self._node.suite),
+            size=len(stream),
+            place=state.place,
+            floor=start.floor,
+            high=state.high,
+        )
+        manifest = scribe.sign(contents, self.outgoing)
+        self._node.accounts.write(
+            "provider",
+            self._permit,
+            batch=self._batch(start.run, state.chunk, contents.refused),
+            rows=contents.rows,
+            manifest=manifest.digest,
+            declaration=self.declaration,
+        )
+        return Parcel(
+            manifest, sorted_rows.passed, stream, contents.place, state.high, rows.height, contents.refused
+        )
+
+    def _decide(self, judge: Callable[[], Permit], run: str, chunk: int) -> None:
+        try:
+            permit = judge()
+        except Stopped as stop:
+            self._node.accounts.write(
+                "provider",
+                self._permit,
+                batch=self._batch(run, chunk, 0),
+                rows=0,
+                manifest=None,
+                declaration=self.declaration,
+                reason=stop.reason.code,
+                rule=stop.rule,
+            )
+            raise stop.reason from None
+        if self._work_of(permit) != self.work:
+            # New masks, conditions or fields: from this chunk on they hold.
+            self._permit, self.work = permit, self._work_of(permit)
+            if self.work.outgoing() != self.outgoing:
+                raise JobMisdeclared(
+                    job=permit.job.id,
+                    why_zh="授权或作业在批次中途改变了字段",
+                    why_en="its fields changed midway",
+                )
+            self._engine = LocalEngine(self.work)
+
+    def _work_of(self, permit: Permit) -> Work:
+        job = permit.job
+        return Work(
+            fields=tuple(job.fields),
+            columns=self.kinds,
+            masks=permit.masks,
+            condition=permit.condition,
+            conversions=job.conversions,
+            checks=tuple(job.checks),
+            salt=self._node.mask_salt(permit.grant.id),
+        )
+
+    def _question(self, start: Start, table: str) -> Question:
+        return Question(
+            table=table,
+            columns={item: self._columns[item] for item in self._items},
+            order=self.order,
+            after=start.place if self.order else (),
+            watermark=self._permit.job.watermark if self._permit.job.reading == "watermark" else "",
+            floor=start.floor,
+            is_floor_had=start.is_floor_had,
+        )
+
+    def _place(self, rows: pl.DataFrame, before: Place) -> Place:
+        """The ordering values of the last row that can be named, as they were read."""
+        if not self.order:
+            return ()
+        wild = [out_of_calendar(pl.col(item), rows.schema[item]) for item in self.order]
+        untold = [one for one in wild if one is not None]
+        known = (rows.filter(~pl.any_horizontal(untold)) if untold else rows).tail(1)
+        named = [
+            pl.col(item) if rows.schema[item].is_integer() else as_text(pl.col(item), rows.schema[item])
+            for item in self.order
+        ]
+        return tuple(known.select(named).row(0)) if known.height else before
+
+    def _batch(self, run: str, chunk: int, refused: int) -> dict[str, str | int]:
+        return {"job": self._permit.job.id, "run": run, "chunk": chunk, "refused": refused}
+
+
+class _Tally:
+    """What a run has read so far in this process."""
+
+    def __init__(self, start: Start) -> None:
+        self.chunk = start.chunk
+        self.high = start.high
+        self.place = start.place
+        self.read = 0
+        self.bad = 0
+
+    def add(self, read: int, bad: int) -> None:
+        self.read += read
+        self.bad += bad
+
+    def check(self, permit: Permit) -> None:
+        limits = permit.job.limits
+        if self.bad > limits.bad_rows and self.bad * 1_000_000 > limits.bad_ppm * self.read:
+            raise TooManyBadRows(bad=self.bad, read=self.read)
+        if limits.rows and self.read > limits.rows:
+            raise RunTooLong(limit=limits.rows)
+
+
+def _items_read(permit: Permit) -> tuple[str, ...]:
+    """Everything that must be read: fields, and what conditions, checks, order and watermark look at."""
+    job = permit.job
+    looked_at = [condition.item for condition in permit.condition]
+    looked_at += [item for check in job.checks for item in check.items]
+    looked_at += [*job.conversions, *job.key, *([job.watermark] if job.watermark else [])]
+    return tuple(dict.fromkeys([*job.fields, *looked_at]))
+
+
+def _order(permit: Permit, found: Found, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The items that order the source's rows uniquely, if the job names such; else nothing."""
+    job = permit.job
+    key = tuple(job.key)
+    if not key or not found.orders(tuple(columns[item] for item in key)):
+        return ()
+    if job.reading != "watermark":
+        return key
+    return (job.watermark, *(item for item in key if item != job.watermark))

@@ -1,0 +1,89 @@
+"""How a run is getting on: rows, rate, time left, in a small file that pages and the terminal read."""
+
+import json
+import os
+import re
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from guantong.kit import clock
+from guantong.kit.errors import GuantongError
+
+State = Literal["running", "done", "paused", "stopped"]
+EVERY_S = 0.5
+_SAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@dataclass
+class Progress:
+    """One run, so far. ``expected`` is the source's estimate of its rows, 0 if it has none."""
+
+    job: str
+    path: Path | None = None
+    run: str = ""
+    state: State = "running"
+    chunk: int = 0
+    read: int = 0
+    applied: int = 0
+    refused: int = 0
+    expected: int = 0
+    resumed_rows: int = 0
+    error: dict[str, Any] | None = None
+    started_at: str = field(default_factory=lambda: clock.rfc3339(clock.now()))
+    _began: float = field(default_factory=time.monotonic)
+    _told: float = 0.0
+
+    @property
+    def rate(self) -> int:
+        """Rows read per second since this process took the run up."""
+        return round(self.read / max(time.monotonic() - self._began, 1e-6))
+
+    @property
+    def seconds_left(self) -> int | None:
+        """An estimate, or None."""
+        left = self.expected - self.resumed_rows - self.read
+        return round(left / self.rate) if self.expected and left > 0 and self.rate else None
+
+    def add(self, *, chunk: int, read: int, applied: int, refused: int) -> None:
+        """One more chunk is in the target."""
+        self.chunk = chunk
+        self.read += read
+        self.applied += applied
+        self.refused += refused
+        self.tell()
+
+    def end(self, state: State, error: GuantongError | None = None) -> None:
+        """The run is over, or rests."""
+        self.state = state
+        self.error = error.as_json() if error else None
+        self.tell(force=True)
+
+    def tell(self, *, force: bool = False) -> None:
+        """Write the file, at most twice a second. It is news, not state: a crash may lose the last of it."""
+        now = time.monotonic()
+        if self.path is None or (not force and now - self._told < EVERY_S):
+            return
+        self._told = now
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.as_json(), ensure_ascii=False), "utf-8")
+        fresh.replace(self.path)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the file says."""
+        told = {
+            name: value for name, value in asdict(self).items() if not name.startswith("_") and name != "path"
+        }
+        return told | {
+            "rate": self.rate,
+            "seconds_left": self.seconds_left,
+            "updated_at": clock.rfc3339(clock.now()),
+            "process": os.getpid(),
+        }
+
+
+def progress_path(folder: Path, job: str) -> Path:
+    """Where a job's progress is told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{_SAFE.sub('_', job)}.json"

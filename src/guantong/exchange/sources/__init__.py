@@ -1,0 +1,1 @@
+"""Where rows come from. One module a kind of database or file; all of them stream."""

@@ -1,0 +1,231 @@
+"""PostgreSQL as a target: chunks are encoded to binary COPY outside the connection and written in one transaction
+with their line in the ledger.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import polars as pl
+import psycopg
+from pgpq import ArrowToPostgresBinaryEncoder
+from psycopg import sql
+
+from guantong.exchange.errors import ExchangeStopped, TargetRefused
+from guantong.exchange.sources import postgresql as dialect
+from guantong.exchange.sources.postgresql import identifier
+from guantong.exchange.sources.reading import Found
+from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing
+from guantong.exchange.targets.postgresql_swap import put_in_place
+
+STAGE = "guantong_stage"
+_CREATE = """
+CREATE TABLE IF NOT EXISTS {} (
+    job text, run text, chunk integer, rows bigint NOT NULL, digest text NOT NULL, high text NOT NULL,
+    place text NOT NULL, manifest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (job, run, chunk))
+"""
+_ENTER = """
+INSERT INTO {} (job, run, chunk, rows, digest, high, place, manifest) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_STANDING = """
+SELECT run, chunk, rows, place, digest, high, manifest FROM {0} WHERE job = %s AND run =
+(SELECT max(run COLLATE "C") FROM {0} WHERE job = %s) ORDER BY chunk
+"""
+
+
+class PostgreSQLTarget:
+    """``postgresql://user:password@host:port/database``."""
+
+    stores_nul = False
+
+    def __init__(self, name: str, address: str, landing: Landing) -> None:
+        self._name = name
+        self._landing = landing
+        self._connection = dialect.connected(name, address)
+        self._table = identifier(landing.table)
+        self._aside_name = (*landing.table.split(".")[:-1], "guantong_aside_" + _short(landing.job))
+        self._aside = sql.Identifier(*self._aside_name)
+        self._ledger = sql.Identifier(*landing.table.split(".")[:-1], LEDGER)
+        self._found: Found | None = None
+
+    def find(self) -> Found:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        if self._found is None:
+            with dialect.truthful(self._name, self._landing.table):
+                self._found = dialect.find(self._connection, self._name, self._landing.table)
+        return self._found
+
+    def standing(self) -> Standing:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with dialect.truthful(self._name, self._landing.table):
+            self._connection.execute("SET client_min_messages = warning")
+            self._do(sql.SQL(_CREATE).format(self._ledger))
+            job = self._landing.job
+            lines = self._connection.execute(sql.SQL(_STANDING).format(self._ledger), [job, job]).fetchall()
+            aside = self._aside.as_string(self._connection)
+            there = self._connection.execute("SELECT to_regclass(%s) IS NOT NULL", [aside]).fetchone()
+        return standing_of(lines, is_whole=not self._landing.aside or bool(there and there[0]))
+
+    def begin(self, run: str, *, fresh: bool) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with dialect.truthful(self._name, self._landing.table):
+            if fresh:
+                with self._connection.transaction():
+                    self._start_over(run)
+            if self._needs_stage():
+                self._do(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
+                    sql.Identifier(STAGE), sql.SQL(", ").join(self._stage_columns())))  # fmt: skip
+
+    def encode(self, rows: pl.DataFrame) -> Load:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        encoder = ArrowToPostgresBinaryEncoder(table.schema)
+        parts = [encoder.write_header()]
+        parts += [encoder.write_batch(batch) for batch in table.to_batches()]
+        return Load(rows.height, (rows.columns, [*parts, encoder.finish()]))
+
+    def apply(self, load: Load, entry: Entry) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with self._refusals(), self._connection.transaction():
+            if not self._enter(entry) or not load.rows:
+                return
+            self._copy(load)
+            if self._needs_stage():
+                self._do(self._from_stage())
+
+    def close_run(self, entry: Entry) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with self._refusals(), self._connection.transaction():
+            if not self._enter(entry) or not self._landing.aside:
+                return
+            if self._landing.writing == "append":
+                self._do(sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM {2}").format(
+                    self._table, self._columns(), self._aside))  # fmt: skip
+                self._do(sql.SQL("DROP TABLE {}").format(self._aside))
+            else:
+                put_in_place(self._connection, self._aside_name, tuple(self._landing.table.split(".")))
+
+    def close(self) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        self._connection.close()
+
+    def _start_over(self, run: str) -> None:
+        forget = "DELETE FROM {0} l WHERE job = %s AND run <> %s AND NOT EXISTS (SELECT FROM {0} c \
+                  WHERE c.job = l.job AND c.run = l.run AND c.chunk = 0)"
+        self._connection.execute(sql.SQL(forget).format(self._ledger), [self._landing.job, run])
+        self._do(sql.SQL("DROP TABLE IF EXISTS {}").format(self._aside))
+        if self._landing.aside:
+            self._do(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
+                self._aside, self._table))  # fmt: skip
+
+    def _enter(self, entry: Entry) -> bool:
+        """Write the ledger's line; False if it is there already."""
+        values = [
+            self._landing.job, entry.run, entry.chunk, entry.rows, entry.digest, entry.high,
+            json.dumps(entry.place), entry.manifest.decode(),
+        ]  # fmt: skip
+        return self._connection.execute(sql.SQL(_ENTER).format(self._ledger), values).rowcount == 1
+
+    def _copy(self, load: Load) -> None:
+        names, parts = cast("tuple[list[str], list[bytes]]", load.data)  # what encode() made
+        into = sql.Identifier(STAGE) if self._needs_stage() else self._landing_place()
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(into, columns)
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for part in parts:
+                copy.write(part)
+
+    def _landing_place(self) -> sql.Identifier:
+        return self._aside if self._landing.aside else self._table
+
+    def _columns(self) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier(name) for name in self._landing.columns)
+
+    def _needs_stage(self) -> bool:
+        """Rows of keyed jobs meet the target's rows; some types are made by the database from text."""
+        is_keyed = bool(self._landing.key) and not self._landing.aside
+        return is_keyed or any(self._is_cast(name) for name in self._landing.columns)
+
+    def _is_cast(self, name: str) -> bool:
+        travelling, found = self._landing.columns[name], self.find().columns[name]
+        return found.kind == "other" or (found.kind == "number" and travelling.kind != "decimal")
+
+    def _stage_columns(self) -> list[sql.Composed]:
+        found = self.find().columns
+        return [
+            sql.SQL("{} {}").format(
+                sql.Identifier(name), sql.SQL("text" if self._is_cast(name) else found[name].declared)
+            )
+            for name in self._landing.columns
+        ]
+
+    def _from_stage(self) -> sql.Composed:
+        found = self.find().columns
+        values = [
+            sql.SQL("{}::{}").format(sql.Identifier(name), sql.SQL(found[name].declared))
+            if self._is_cast(name)
+            else sql.Identifier(name)
+            for name in self._landing.columns
+        ]
+        statement = sql.SQL("INSERT INTO {} AS t ({}) SELECT {} FROM {}").format(
+            self._landing_place(), self._columns(), sql.SQL(", ").join(values), sql.Identifier(STAGE)
+        )
+        if self._landing.aside or not self._landing.key:
+            return statement
+        return sql.Composed([statement, self._on_conflict()])
+
+    def _on_conflict(self) -> sql.Composed:
+        key = sql.SQL(", ").join(sql.Identifier(name) for name in self._landing.key)
+        rest = [sql.Identifier(name) for name in self._landing.columns if name not in self._landing.key]
+        if self._landing.writing == "append" or not rest:
+            return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(key)
+        old = sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in rest)
+        new = sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(name) for name in rest)
+        return sql.SQL(
+            " ON CONFLICT ({}) DO UPDATE SET ({}) = ROW ({}) WHERE ({}) IS DISTINCT FROM ({})"
+        ).format(key, sql.SQL(", ").join(rest), new, old, new)
+
+    def _do(self, statement: sql.Composed) -> None:
+        self._connection.execute(statement)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Constraints and triggers of the target speak for themselves; their details may hold data."""
+        with dialect.truthful(self._name, self._landing.table):
+            try:
+                yield
+            except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException) as fault:
+                raise _refusal(self._landing.table, fault) from fault
+
+
+def _refusal(table: str, fault: psycopg.Error) -> ExchangeStopped:
+    return TargetRefused(table=table, why=fault.diag.message_primary or type(fault).__name__)
+
+
+def standing_of(lines: "list[tuple[object, ...]]", *, is_whole: bool) -> Standing:
+    """The standing that the lines of a job's latest run tell: run, chunk, rows, place, digest, high, manifest."""
+    if not lines:
+        return Standing()
+    last = lines[-1]
+    closing = lines[0] if lines[0][1] == 0 else None
+    chunk, rows = int(str(last[1])), sum(int(str(line[2])) for line in lines if line[1] != 0)
+    told = closing or last
+    return Standing(
+        run=str(last[0]),
+        chunk=chunk,
+        rows=rows,
+        place=tuple(json.loads(str(told[3]))),
+        previous=str(told[4]),
+        high=str(told[5]),
+        manifest=str(told[6]).encode(),
+        is_closed=closing is not None,
+        is_whole=is_whole,
+    )
+
+
+def _short(job: str) -> str:
+    return hashlib.sha256(job.encode()).hexdigest()[:12]
