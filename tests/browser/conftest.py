@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser a module: Playwright keeps an event loop running for as long as it lives, and other tests have theirs."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert path, "Chromium is missing: sh deploy/servers.sh"
     with sync_playwright() as playwright:
@@ -91,7 +91,7 @@ def _listen(reader: Reader, message: ConsoleMessage) -> None:
         reader.complaints.append(message.text)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_town(told: Story, chromium: Browser) -> Town:
     return Town(told, chromium)
 
