@@ -95,5 +95,8 @@ def test_what_is_unsafe_is_refused_in_production(name: str, value: str) -> None:
         read({**PRODUCTION, f"GUANTONG_{name}": value})
 
 
-def test_the_built_in_secret_stays_on_this_machine() -> None:
-    assert read({**DEVELOPMENT, "GUANTONG_HOST": "0.0.0.0", "GUANTONG_SECRET_KEY": SECRET})  # noqa: S104
+def test_a_development_node_shows_log_ins_and_so_stays_on_this_machine() -> None:
+    assert read({**DEVELOPMENT, "GUANTONG_HOST": "127.0.0.1"}).development
+    with pytest.raises(SettingUnsafe) as refused:
+        read({**DEVELOPMENT, "GUANTONG_HOST": "0.0.0.0", "GUANTONG_SECRET_KEY": SECRET})  # noqa: S104
+    assert refused.value.details["name"] == "development"

@@ -128,18 +128,17 @@ class Settings:
         yield "database_url", is_postgresql, "应为 postgresql:// 地址", "a postgresql:// address is wanted"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
         yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
-        # The built-in secret is known to everybody: it may guard nothing that others can reach.
-        is_alone = self.host in {"127.0.0.1", "::1", "localhost"}
-        yield (
-            "secret_key",
-            bool(self.secret_key) or is_alone,
-            "监听外部地址时须自设密钥",
-            "one of your own is needed where others can reach the node",
-        )
 
     def _production_rules(self) -> Iterator[Rule]:
-        """What holds outside development."""
+        """What holds outside development; a development node shows log-ins, so nobody else may reach it."""
         if self.development:
+            is_alone = self.host in {"127.0.0.1", "::1", "localhost"}
+            yield (
+                "development",
+                is_alone,
+                "开发模式只能监听本机地址",
+                "a development node listens on loopback only",
+            )
             return
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"
         is_random = len(set(self.secret_key)) >= 10
