@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import spine
+from bench import exchange, spine
 
-MEASUREMENTS = {"spine": spine.main}
+MEASUREMENTS = {"spine": spine.main, "exchange": exchange.main}
 
 
 def main(names: list[str]) -> int:

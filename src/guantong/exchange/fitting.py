@@ -36,7 +36,7 @@ class Fitted:
 
 
 class Fit:
-    """One job's way into one table. ``stores_nul``: whether its texts can hold the character NUL."""
+    """One job's way into one table, whose texts may hold the character NUL or not, and whose numbers NaN."""
 
     def __init__(
         self,
@@ -45,10 +45,12 @@ class Fit:
         columns: Mapping[str, str],
         *,
         stores_nul: bool,
+        stores_nan: bool,
     ) -> None:
         """TypeUnfit for the first item whose kind the target's column does not take."""
         self._flags: dict[str, pl.Expr] = {}
         self._values: list[pl.Expr] = []
+        self._stores_nan = stores_nan
         for item, column in travelling.items():
             self._add(item, column, columns[item], found[columns[item]], stores_nul=stores_nul)
         self._is_plain = not self._flags
@@ -82,6 +84,8 @@ class Fit:
             self._flags[f"{item}:target_not_null"] = value.is_null()
         if found.kind in {"text", "other"}:
             self._text(item, as_text(value, column.dtype), found, stores_nul=stores_nul)
+        if found.kind == "float" and column.kind == "float" and not self._stores_nan:
+            self._flags[f"{item}:target_nan"] = ~value.is_finite()
         if found.kind in {"integer", "decimal"} and stored is not value:
             self._flags[f"{item}:target_range"] = value.is_not_null() & stored.is_null()
         if found.kind == "decimal" and column.kind in {"number", "decimal"}:

@@ -46,6 +46,7 @@ class Parcel:
     manifest: Manifest
     rows: pl.DataFrame
     stream: bytes
+    """The rows as they are staged; empty where they are not."""
     place: Place
     high: str
     read: int
@@ -148,7 +149,13 @@ class Producer:
             declaration=self.declaration,
         )
         return Parcel(
-            manifest, sorted_rows.passed, stream, contents.place, state.high, rows.height, contents.refused
+            manifest,
+            sorted_rows.passed,
+            stream if self._permit.job.staged else b"",
+            contents.place,
+            state.high,
+            rows.height,
+            contents.refused,
         )
 
     def _decide(self, judge: Callable[[], Permit], run: str, chunk: int) -> None:

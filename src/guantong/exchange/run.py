@@ -80,8 +80,8 @@ class _Run:
                 self._progress.run = start.run
                 parcels = producer.parcels(start, self._binding.table, self._judge)
                 with closing(parcels):
-                    last = self._apply_all(parcels, fit, target, start)
-                return self._close(producer, target, last, start)
+                    high = self._apply_all(parcels, fit, target, start)
+                return self._close(producer, target, high, start)
 
     # ── before the first row ──
 
@@ -121,7 +121,13 @@ class _Run:
             raise ColumnsMissing(
                 name=self._permit.target.source, table=self._permit.target.table, columns=", ".join(missing)
             )
-        return Fit(producer.outgoing, found.columns, columns, stores_nul=target.stores_nul)
+        return Fit(
+            producer.outgoing,
+            found.columns,
+            columns,
+            stores_nul=target.stores_nul,
+            stores_nan=target.stores_nan,
+        )
 
     def _start(self, producer: Producer, target: Target, landing: Landing) -> Start:
         standing = target.standing()
@@ -158,9 +164,9 @@ class _Run:
 
     # ── chunk by chunk ──
 
-    def _apply_all(self, parcels: Generator[Parcel], fit: Fit, target: Target, start: Start) -> Parcel | None:
-        """Apply each parcel while the next one is being made."""
-        last: Parcel | None = None
+    def _apply_all(self, parcels: Generator[Parcel], fit: Fit, target: Target, start: Start) -> str:
+        """Apply each parcel while the next one is being made; the highest watermark of all."""
+        high = start.high
         under_way: Future[None] | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="applying") as applying:
             for parcel in parcels:
@@ -168,10 +174,11 @@ class _Run:
                 if under_way is not None:
                     under_way.result()
                 under_way = applying.submit(self._apply, parcel, load, refused, target, start.run)
-                last = parcel
+                high = parcel.high
+                del parcel, load
             if under_way is not None:
                 under_way.result()
-        return last
+        return high
 
     def _encoded(self, parcel: Parcel, fit: Fit, target: Target, run: str) -> tuple[Load, int]:
         fitted = fit.fit(parcel.rows)
@@ -194,12 +201,11 @@ class _Run:
 
     # ── after the last row ──
 
-    def _close(self, producer: Producer, target: Target, last: Parcel | None, start: Start) -> Outcome:
+    def _close(self, producer: Producer, target: Target, high: str, start: Start) -> Outcome:
         """Sign for the whole run (chunk 0), put it in place, and leave the consumer's receipt."""
         before = target.standing()
         has_chunks = before.run == start.run
         previous = before.previous if has_chunks else start.previous
-        high = last.high if last else (before.high if has_chunks else start.high)
         rows = before.rows if has_chunks else 0
         chunks = before.chunk if has_chunks else 0
         scribe = Scribe(

@@ -5,11 +5,15 @@ from urllib.parse import urlsplit
 
 from guantong.bundle.types import Binding
 from guantong.exchange.errors import AddressMissing
+from guantong.exchange.sources.mysql import MySQLSource
 from guantong.exchange.sources.postgresql import PostgreSQLSource
 from guantong.exchange.sources.reading import Source
+from guantong.exchange.sources.sqlite import SQLiteSource
 
 SOURCES: Mapping[str, Callable[[str, str], Source]] = {
     "postgresql": PostgreSQLSource,
+    "mysql": MySQLSource,
+    "sqlite": SQLiteSource,
 }
 
 

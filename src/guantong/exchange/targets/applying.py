@@ -5,6 +5,8 @@ signed manifest, so that what is in a table can be proved from the table's own d
 closes a run.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,6 +80,7 @@ class Target(Protocol):
     """One table or file, open for one run. All methods raise the errors of :mod:`exchange.errors`."""
 
     stores_nul: bool
+    stores_nan: bool
 
     def find(self) -> Found:
         """The table's columns and keys."""
@@ -99,3 +102,29 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Give the connection back."""
+
+
+def standing_of(lines: "list[tuple[object, ...]]", *, is_whole: bool) -> Standing:
+    """The standing that the lines of a job's latest run tell: run, chunk, rows, place, digest, high, manifest."""
+    if not lines:
+        return Standing()
+    last = lines[-1]
+    closing = lines[0] if lines[0][1] == 0 else None
+    chunk, rows = int(str(last[1])), sum(int(str(line[2])) for line in lines if line[1] != 0)
+    told = closing or last
+    return Standing(
+        run=str(last[0]),
+        chunk=chunk,
+        rows=rows,
+        place=tuple(json.loads(str(told[3]))),
+        previous=str(told[4]),
+        high=str(told[5]),
+        manifest=str(told[6]).encode(),
+        is_closed=closing is not None,
+        is_whole=is_whole,
+    )
+
+
+def short(job: str) -> str:
+    """A job's name as part of a table's."""
+    return hashlib.sha256(job.encode()).hexdigest()[:12]

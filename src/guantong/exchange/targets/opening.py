@@ -5,10 +5,14 @@ from collections.abc import Callable, Mapping
 from guantong.bundle.jobs import Target as Declared
 from guantong.exchange.sources.opening import addressed
 from guantong.exchange.targets.applying import Landing, Target
+from guantong.exchange.targets.mysql import MySQLTarget
 from guantong.exchange.targets.postgresql import PostgreSQLTarget
+from guantong.exchange.targets.sqlite import SQLiteTarget
 
 TARGETS: Mapping[str, Callable[[str, str, Landing], Target]] = {
     "postgresql": PostgreSQLTarget,
+    "mysql": MySQLTarget,
+    "sqlite": SQLiteTarget,
 }
 
 

@@ -2,7 +2,6 @@
 with their line in the ledger.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from guantong.exchange.errors import ExchangeStopped, TargetRefused
 from guantong.exchange.sources import postgresql as dialect
 from guantong.exchange.sources.postgresql import identifier
 from guantong.exchange.sources.reading import Found
-from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing
+from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing, short, standing_of
 from guantong.exchange.targets.postgresql_swap import put_in_place
 
 STAGE = "guantong_stage"
@@ -41,13 +40,14 @@ class PostgreSQLTarget:
     """``postgresql://user:password@host:port/database``."""
 
     stores_nul = False
+    stores_nan = True
 
     def __init__(self, name: str, address: str, landing: Landing) -> None:
         self._name = name
         self._landing = landing
         self._connection = dialect.connected(name, address)
         self._table = identifier(landing.table)
-        self._aside_name = (*landing.table.split(".")[:-1], "guantong_aside_" + _short(landing.job))
+        self._aside_name = (*landing.table.split(".")[:-1], "guantong_aside_" + short(landing.job))
         self._aside = sql.Identifier(*self._aside_name)
         self._ledger = sql.Identifier(*landing.table.split(".")[:-1], LEDGER)
         self._found: Found | None = None
@@ -204,28 +204,3 @@ class PostgreSQLTarget:
 
 def _refusal(table: str, fault: psycopg.Error) -> ExchangeStopped:
     return TargetRefused(table=table, why=fault.diag.message_primary or type(fault).__name__)
-
-
-def standing_of(lines: "list[tuple[object, ...]]", *, is_whole: bool) -> Standing:
-    """The standing that the lines of a job's latest run tell: run, chunk, rows, place, digest, high, manifest."""
-    if not lines:
-        return Standing()
-    last = lines[-1]
-    closing = lines[0] if lines[0][1] == 0 else None
-    chunk, rows = int(str(last[1])), sum(int(str(line[2])) for line in lines if line[1] != 0)
-    told = closing or last
-    return Standing(
-        run=str(last[0]),
-        chunk=chunk,
-        rows=rows,
-        place=tuple(json.loads(str(told[3]))),
-        previous=str(told[4]),
-        high=str(told[5]),
-        manifest=str(told[6]).encode(),
-        is_closed=closing is not None,
-        is_whole=is_whole,
-    )
-
-
-def _short(job: str) -> str:
-    return hashlib.sha256(job.encode()).hexdigest()[:12]

@@ -1,0 +1,186 @@
+"""SQLite: read through ADBC. Its columns hold what they like, so every value comes as text and is judged as such."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, unquote, urlsplit
+
+import adbc_driver_manager
+import polars as pl
+from adbc_driver_sqlite import dbapi
+
+from guantong.exchange.columns import Column, Kind
+from guantong.exchange.errors import DatabaseLost, DatabaseUnreachable, ExchangeStopped, TableVanished
+from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
+from guantong.kit import clock
+
+# SQLite's own rule of affinity, after the types that it does not know but people declare.
+_DECLARED: tuple[tuple[str, Kind], ...] = (
+    ("DATETIME", "moment"),
+    ("TIMESTAMP", "moment"),
+    ("DATE", "date"),
+    ("BOOL", "boolean"),
+    ("DECIMAL", "number"),
+    ("NUMERIC", "number"),
+    ("INT", "integer"),
+    ("CHAR", "text"),
+    ("CLOB", "text"),
+    ("TEXT", "text"),
+    ("BLOB", "binary"),
+    ("REAL", "float"),
+    ("FLOA", "float"),
+    ("DOUB", "float"),
+)
+_EMPTY = {True: "x''", False: "''"}
+
+
+class SQLiteSource:
+    """``sqlite:///absolute/path``. The file is never created and never written."""
+
+    def __init__(self, name: str, address: str) -> None:
+        self._name = name
+        self._uri = uri_of(address, "ro")
+        self._connection = connected(name, self._uri)
+        self._found: dict[str, Found] = {}
+
+    def find(self, table: str) -> Found:
+        """See :class:`guantong.exchange.sources.reading.Source`."""
+        with truthful(self._name, table):
+            self._found[table] = found = find(self._connection, self._name, table)
+        return found
+
+    def read(self, question: Question) -> Iterator[pl.DataFrame]:
+        """See :class:`guantong.exchange.sources.reading.Source`."""
+        found = self._found.get(question.table) or self.find(question.table)
+        statement, values = _statement(question, found)
+        with (
+            truthful(self._name, question.table),
+            dbapi.connect(self._uri) as reading,
+            reading.cursor() as cursor,
+        ):
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
+            cursor.execute(statement, values or None)
+            skipped = 1
+            for batch in cursor.fetch_record_batch():
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch becomes a frame
+                yield frame.slice(skipped)
+                skipped = 0
+
+    def now(self) -> str:
+        """See :class:`guantong.exchange.sources.reading.Source`. The file's clock is this machine's."""
+        return clock.now().isoformat()
+
+    def close(self) -> None:
+        """See :class:`guantong.exchange.sources.reading.Source`."""
+        self._connection.close()
+
+
+def uri_of(address: str, mode: str) -> str:
+    """The file's URI as SQLite takes it; ``mode`` is ``ro`` or ``rw``, so that no file is ever made."""
+    return f"file:{quote(unquote(urlsplit(address).path))}?mode={mode}"
+
+
+def connected(name: str, uri: str) -> sqlite3.Connection:
+    """A connection that commits by itself. DatabaseUnreachable."""
+    try:
+        # Closed by the thread that opened it, used by the one that applies.
+        connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.Error:
+        raise DatabaseUnreachable(name=name) from None
+    return connection
+
+
+def find(connection: sqlite3.Connection, name: str, table: str) -> Found:
+    """The table's columns and keys, or TableVanished."""
+    described = connection.execute(
+        'SELECT name, type, "notnull", pk FROM pragma_table_info(?)', [table]
+    ).fetchall()
+    if not described:
+        raise TableVanished(name=name, table=table)
+    columns = {row[0]: _column(row) for row in described}
+    primary = frozenset(row[0] for row in described if row[3])
+    keys = [primary] if primary else []
+    for (index,) in connection.execute(
+        'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', [table]
+    ).fetchall():
+        parts = [row[0] for row in connection.execute("SELECT name FROM pragma_index_info(?)", [index])]
+        if all(part in columns and not columns[part].is_nullable for part in parts):
+            keys.append(frozenset(parts))
+    return Found(columns, tuple(keys))
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    if "\0" in name:
+        raise ValueError("an identifier cannot hold a null character")
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def truthful(name: str, table: str) -> Iterator[None]:
+    """What a driver says, in our words."""
+    try:
+        yield
+    except ExchangeStopped:
+        raise
+    except (sqlite3.Error, adbc_driver_manager.Error) as fault:
+        if "no such table" in str(fault):
+            raise TableVanished(name=name, table=table) from fault
+        raise DatabaseLost(name=name) from fault
+
+
+def _column(row: "tuple[str, str, int, int]") -> Column:
+    declared = row[1].upper()
+    kind: Kind = next((kind for word, kind in _DECLARED if word in declared), "text")
+    is_rowid = row[3] and declared == "INTEGER"
+    return Column(kind, is_nullable=not row[2] and not is_rowid, declared=row[1] or "TEXT")
+
+
+def _statement(question: Question, found: Found) -> "tuple[str, list[object]]":
+    wanted = [f"{_selected(column, found)} AS {quoted(item)}" for item, column in question.columns.items()]
+    order = [f"t.{quoted(question.columns[item])}" for item in question.order]
+    conditions, values = [], list[object]()
+    if question.watermark:
+        # Both spellings of a moment, with a T and with a space, are met.
+        watermark = f"replace(t.{quoted(question.columns[question.watermark])}, 'T', ' ')"
+        bound = "IS NOT NULL"
+        if question.floor:
+            bound = f"{'>' if question.is_floor_had else '>='} replace(?, 'T', ' ')"
+            values.append(_bound(question.floor, found.columns[question.columns[question.watermark]]))
+        conditions.append(f"{watermark} {bound}")
+    if question.after:
+        marks = ", ".join("?" for _ in order)
+        conditions.append(f"({', '.join(order)}) > ({marks})")
+        kinds = [found.columns[question.columns[item]] for item in question.order]
+        values += [_bound(value, kind) for value, kind in zip(question.after, kinds, strict=True)]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    by = f" ORDER BY {', '.join(order)}" if order else ""
+    # ADBC takes a column's type from the first rows: a row of ours says it, and is left out again. The limit
+    # keeps SQLite from dropping the inner order.
+    typed = [
+        f"{_EMPTY[found.columns[column].kind == 'binary']} AS {quoted(item)}"
+        for item, column in question.columns.items()
+    ]
+    inner = f"SELECT {', '.join(wanted)} FROM {quoted(question.table)} AS t{where}{by} LIMIT -1"  # noqa: S608
+    return f"SELECT {', '.join(typed)} UNION ALL SELECT * FROM ({inner})", values  # noqa: S608
+
+
+def _bound(value: object, column: Column) -> object:
+    """Numbers compare as numbers, whatever they were kept as on the way."""
+    return (
+        int(value)
+        if column.kind == "integer" and isinstance(value, str) and value.lstrip("-").isdigit()
+        else value
+    )
+
+
+def _selected(column: str, found: Found) -> str:
+    name, kind = f"t.{quoted(column)}", found.columns[column].kind
+    if kind == "binary":
+        return f"CAST({name} AS BLOB)"
+    if kind == "float":
+        # SQLite writes fifteen digits unless asked for all seventeen.
+        return f"CASE typeof({name}) WHEN 'real' THEN printf('%!.17g', {name}) ELSE CAST({name} AS TEXT) END"
+    return f"CAST({name} AS TEXT)"
