@@ -9,6 +9,7 @@ from guantong.catalog.errors import ContentWrong, NotTheProvider, ResourceStateW
 from guantong.catalog.models import Resource, State
 from guantong.catalog.types import Change
 from guantong.identity.actions import register_organisation
+from guantong.identity.models import Organisation
 from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import Actor
 
@@ -102,6 +103,7 @@ def test_changes_of_another_node_are_taken_in_once_and_in_order() -> None:
         provider_name="省公安厅",
         provider_division="510000000000",
         provider_is_synthetic=False,
+        published_at="2026-11-19T01:00:00.000Z",
     )
     assert actions.take_in(change, by=by, at=NOON)
     assert not actions.take_in(change, by=by, at=NOON)
@@ -120,6 +122,7 @@ def test_another_nodes_feed_cannot_speak_for_our_departments() -> None:
         provider_name="广安市公安局",
         provider_division="511600000000",
         provider_is_synthetic=False,
+        published_at="2026-11-19T01:00:00.000Z",
     )
     with pytest.raises(NotTheProvider):
         actions.take_in(change, by=Actor("node", "510000", "四川", "510000"), at=NOON)
@@ -192,3 +195,25 @@ def test_a_link_that_no_bundle_could_carry_is_refused(changes: dict[str, object]
     with pytest.raises(ContentWrong) as refused:
         actions.link(resource, **values, by=cast.as_actor(cast.luo), at=NOON)
     assert refused.value.details["field"] == field
+
+
+def test_an_entry_from_elsewhere_says_who_published_it_there_and_when() -> None:
+    cast = assemble()
+    Organisation.objects.filter(pk=cast.police.pk).update(node="510000")
+    change = Change(
+        node="510000",
+        version=1,
+        is_withdrawal=False,
+        content=content(),
+        provider_name="四川省公安厅",
+        provider_division="510000000000",
+        provider_is_synthetic=False,
+        published_at="2026-11-19T01:00:00.000Z",
+    )
+    by = Actor("node", "510000", "四川", "510000")
+    assert actions.take_in(change, by=by, at=NOON)
+    version = Resource.objects.get(code=PERMITS).versions.get()
+    assert (version.published_by, version.published_at.hour) == (cast.police.name, 1)
+    impossible = replace(change, version=2, published_at="2026-13-41T01:00:00.000Z")
+    with pytest.raises(ContentWrong):
+        actions.take_in(impossible, by=by, at=NOON)

@@ -58,6 +58,7 @@ def change(**changes: Any) -> dict[str, Any]:
         "provider_name": "省公安厅",
         "provider_division": "510000000000",
         "provider_is_synthetic": False,
+        "published_at": "2026-11-19T01:00:00.000Z",
     }
     return {**values, **changes}
 

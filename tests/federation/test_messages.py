@@ -175,6 +175,7 @@ def test_the_catalogue_is_believed_from_its_own_direction_only() -> None:
         "provider_name": "x",
         "provider_division": "0" * 12,
         "provider_is_synthetic": False,
+        "published_at": "2026-11-19T01:00:00.000Z",
     }
     with pytest.raises(MessageNotEntitled):
         messages.receive(message(PROVINCE, "catalog.changed", {"entries": [entry]}), own=NODE, at=NOON)

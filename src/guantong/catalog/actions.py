@@ -1,5 +1,6 @@
 """The only writers of the catalogue: draft, submit, publish, withdraw, link, and take in what others publish."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
@@ -15,10 +16,19 @@ from guantong.identity.errors import OrganisationUnknown
 from guantong.identity.queries import organisation
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
+from guantong.kit import clock
 
 MOST_ROWS = 1000
 # So that any change fits into one message between nodes.
 LARGEST_CONTENT = 200_000
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who published a version, and when: here a person, elsewhere the department."""
+
+    name: str
+    at: datetime
 
 
 def read_content(values: dict[str, Any]) -> ResourceContent:
@@ -82,7 +92,8 @@ def publish(resource: Resource, *, by: Actor, at: datetime) -> Resource:
         )
     _demand_provider(by, resource.provider.code)
     content = read_content(resource.draft)
-    _go_live(resource, content, version=resource.live_version + 1, by=by, at=at)
+    _go_live(resource, content, Publisher(by.name, at), version=resource.live_version + 1)
+    enqueue("bundle.stale", {"because": "resource.published"}, by=by, at=at)
     record(
         "resource.published",
         by=by,
@@ -171,8 +182,19 @@ def take_in(change: Change, *, by: Actor, at: datetime) -> bool:
     if resource.live_version >= change.version:
         return False
     resource.provider = provider
-    _go_live(resource, content, version=change.version, by=by, at=at, is_withdrawal=change.is_withdrawal)
+    publisher = Publisher(provider.name, _published_at(change))
+    _go_live(resource, content, publisher, version=change.version, is_withdrawal=change.is_withdrawal)
+    enqueue("bundle.stale", {"because": "resource.published"}, by=by, at=at)
     return True
+
+
+def _published_at(change: Change) -> datetime:
+    try:
+        return clock.parse(change.published_at)
+    except ValueError:
+        raise ContentWrong(
+            field="published_at", why_zh="没有这样的时刻", why_en="there is no such moment"
+        ) from None
 
 
 @transaction.atomic
@@ -192,10 +214,9 @@ def number_changes(*, by: Actor, at: datetime) -> int:
 def _go_live(
     resource: Resource,
     content: ResourceContent,
+    publisher: Publisher,
     *,
     version: int,
-    by: Actor,
-    at: datetime,
     is_withdrawal: bool = False,
 ) -> None:
     ResourceVersion.objects.create(
@@ -203,17 +224,16 @@ def _go_live(
         version=version,
         content=msgspec.to_builtins(content),
         is_withdrawal=is_withdrawal,
-        published_at=at,
-        published_by=by.name,
+        published_at=publisher.at,
+        published_by=publisher.name,
     )
     resource.live_version, resource.is_live = version, not is_withdrawal
     resource.draft = None
     resource.state = _resting_state(resource)
     resource.name, resource.summary = content.name, content.summary
     resource.sharing_type, resource.update_cycle = content.sharing_type, content.update_cycle
-    resource.published_at = at
+    resource.published_at = publisher.at
     resource.save()
-    enqueue("bundle.stale", {"because": "resource.published"}, by=by, at=at)
 
 
 def _resting_state(resource: Resource) -> State:

@@ -11,6 +11,8 @@ SharingType = Literal["unconditional", "conditional", "not_shared"]
 UpdateCycle = Literal["real_time", "daily", "weekly", "monthly", "quarterly", "yearly", "irregular"]
 ItemType = Literal["C", "N", "Y", "D", "T", "L", "M", "G", "B", "I", "F"]
 
+# RFC 3339 in UTC, as kit.clock writes it.
+_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _CODE = re.compile(r"[0-9]{6,57}/[0-9]{6}")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+")
@@ -112,3 +114,4 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider_name: Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
     provider_division: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$")]
     provider_is_synthetic: bool
+    published_at: Annotated[str, msgspec.Meta(pattern=_MOMENT)]

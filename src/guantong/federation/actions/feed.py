@@ -79,4 +79,5 @@ def _entry(change: ResourceVersion) -> dict[str, Any]:
         "provider_name": provider.name,
         "provider_division": provider.division,
         "provider_is_synthetic": provider.is_synthetic,
+        "published_at": clock.rfc3339(change.published_at),
     }
