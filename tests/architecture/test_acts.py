@@ -8,7 +8,7 @@ from typing import Any
 
 import guantong
 
-ROOMS = ["journal", "identity", "workflow", "catalog", "sharing", "federation", "counter"]
+ROOMS = ["journal", "identity", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"]
 # Readers and carriers that live beside the acts and change nothing of the domain.
 NOT_ACTS = {
     "read_content",
@@ -18,6 +18,7 @@ NOT_ACTS = {
     "forward",
     "receive",
     "send_outbox",
+    "send_order",
 }
 
 

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "guantong"
-CONTROL = {"journal", "identity", "workflow", "catalog", "sharing", "federation", "counter"}
+CONTROL = {"journal", "identity", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"}
 DOORS = {"actions", "queries", "types", "errors", "models"}
 # Workflow's interface is its engine: a run is a value, not a row, and expressions say what values are.
 MORE_DOORS = {("workflow", "engine"), ("workflow", "expressions"), ("workflow", "drawing")}

@@ -3,11 +3,29 @@
 ROLES: dict[str, frozenset[str]] = {
     # 数据专员: provides and requests a department's data
     "data_officer": frozenset(
-        {"resource:draft", "resource:submit", "request:file", "request:read", "grant:read", "receipt:read"}
+        {
+            "resource:draft",
+            "resource:submit",
+            "request:file",
+            "request:read",
+            "grant:read",
+            "receipt:read",
+            "job:declare",
+            "job:run",
+            "job:read",
+        }
     ),
     # 审批人: decides for the department on its own data, or for the bureau
     "approver": frozenset(
-        {"resource:publish", "request:decide", "request:read", "grant:read", "grant:revoke", "receipt:read"}
+        {
+            "resource:publish",
+            "request:decide",
+            "request:read",
+            "grant:read",
+            "grant:revoke",
+            "receipt:read",
+            "job:read",
+        }
     ),
     # 窗口人员: takes cases in
     "clerk": frozenset({"case:accept", "case:read", "case:advance"}),
@@ -23,11 +41,22 @@ ROLES: dict[str, frozenset[str]] = {
             "grant:audit",
             "receipt:audit",
             "case:audit",
+            "job:read",
+            "job:audit",
         }
     ),
     # 节点管理员: joins nodes, registers applications, settles messages that nobody takes
     "operator": frozenset(
-        {"node:confirm", "application:register", "alert:read", "alert:settle", "message:settle"}
+        {
+            "node:confirm",
+            "application:register",
+            "alert:read",
+            "alert:settle",
+            "message:settle",
+            "job:read",
+            "job:audit",
+            "job:run",
+        }
     ),
     # 群众: sees own cases and who looked at own data
     "citizen": frozenset({"case:own", "subject:own"}),

@@ -16,7 +16,11 @@ class NeedForm(forms.Form):
     wanted = forms.MultipleChoiceField(label=_("Items"), widget=forms.CheckboxSelectMultiple)
     modes = forms.MultipleChoiceField(
         label=_("Mode"),
-        choices=[("verify", _("Verify (match or no match, nothing disclosed)")), ("query", _("Query"))],
+        choices=[
+            ("verify", _("Verify (match or no match, nothing disclosed)")),
+            ("query", _("Query")),
+            ("batch", _("Batch (whole tables, on a schedule)")),
+        ],
         widget=forms.CheckboxSelectMultiple,
     )
     purpose = forms.CharField(label=_("Service item code"), max_length=120)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Mode = Literal["query", "verify"]
+Mode = Literal["query", "verify", "batch"]
 
 PLEDGE = """数据安全承诺
 一、仅将获得的数据用于申请所列用途和事项，不超范围使用，不提供给第三方。
@@ -23,7 +23,7 @@ Purpose = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[
 NodeCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
 Uuid = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Fields = Annotated[list[Code], msgspec.Meta(min_length=1, max_length=500)]
-Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=2)]
+Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=3)]
 PerSecond = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
 PerDay = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=1095)]

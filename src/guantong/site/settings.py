@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "guantong.workflow",
     "guantong.catalog",
     "guantong.sharing",
+    "guantong.dispatch",
     "guantong.federation",
     "guantong.counter",
     "guantong.site",

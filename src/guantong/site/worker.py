@@ -11,6 +11,7 @@ from types import FrameType
 from django.db import close_old_connections
 
 from guantong.counter import actions as counter
+from guantong.dispatch import actions as dispatch
 from guantong.evidence.spool import Spool
 from guantong.federation import keyset, queries
 from guantong.federation.actions import feed, joining, messages, publishing
@@ -30,7 +31,7 @@ TICK_S = 0.2
 
 
 class Worker:
-    """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases.
+    """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases, tends jobs.
 
     Each duty has a loop of its own, so that a neighbour that hangs or a backlog of receipts delays no bundle.
     """
@@ -54,6 +55,7 @@ class Worker:
                 ("post", TICK_S, self.post),
                 ("feed", 1.0, self.push),
                 ("cases", 1.0, self._resume),
+                ("jobs", 0.5, self.tend_jobs),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -92,6 +94,18 @@ class Worker:
                         return
             except GuantongError as error:
                 logger.info("feed to %s: %s", neighbour.code, error)
+
+    def tend_jobs(self) -> None:
+        """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""
+        folder, at = self._settings.home / "exchange", clock.now()
+        dispatch.note_progress(folder, by=self._by, at=at)
+        dispatch.take_in_handovers(by=self._by, at=at)
+        dispatch.order_due(by=self._by, at=at)
+        journal.deliver({"job.order": self._order}, by=self._by, at=at)
+
+    def _order(self, row: OutboxMessage) -> None:
+        folder, key = self._settings.home / "exchange" / "orders", node_key(self._settings)
+        dispatch.send_order(row, folder=folder, node=self._settings.node, key=key)
 
     def _resume(self) -> None:
         counter.resume_waiting(by=SYSTEM, at=clock.now())

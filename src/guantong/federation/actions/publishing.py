@@ -15,6 +15,7 @@ from guantong.catalog.actions import read_content
 from guantong.catalog.errors import ContentWrong
 from guantong.catalog.models import Link
 from guantong.catalog.types import ResourceContent
+from guantong.dispatch import queries as dispatch
 from guantong.federation import queries
 from guantong.federation.keys import node_key
 from guantong.federation.models import Node, PublishedBundle, Relation
@@ -92,6 +93,8 @@ def compile_bundle(settings: Settings, *, sequence: int, by: Actor, at: datetime
         resources=_resources([each for _, each in terms]),
         bindings=_bindings(),
         grants={each.code: _grant(grant, each) for grant, each in terms},
+        jobs=dispatch.compiled_jobs(at=at),
+        targets=dispatch.compiled_targets(),
     )
 
 

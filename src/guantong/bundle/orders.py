@@ -1,0 +1,108 @@
+"""指令: what a person or the timetable wants of a job now, signed like the bundle, one file an order.
+
+The bundle says what may be done at all and for how long; orders only say *now*, *stop*, *again from there*. They
+lie in ``<folder>/<number>.order`` until the data plane has taken them; the number of the last one taken stands in
+``taken``, so that none is obeyed twice, whatever a crash leaves behind.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from guantong.bundle.statement import Statement
+from guantong.kit import envelope
+from guantong.kit.errors import GuantongError
+from guantong.kit.suites import SigningKey, VerifyKey
+
+KIND = "guantong/order@v1"
+TAKEN = "taken"
+Verb = Literal["run", "stop", "cancel", "replay"]
+
+
+class Order(Statement, frozen=True):
+    """One order for one job of one node. Numbers grow by one node's orders, whatever job they are for.
+
+    - ``run``: begin a run now, or go on with the one that stands open;
+    - ``stop``: end at the next chunk; the run stands open;
+    - ``cancel``: end at the next chunk, and give the open run up;
+    - ``replay``: begin a new run from the watermark ``since`` (empty: from the beginning).
+    """
+
+    number: int
+    node: str
+    job: str
+    verb: Verb
+    at: str
+    since: str = ""
+
+
+class OrderTampered(GuantongError):
+    """An order's signature or form is wrong, or it is another node's."""
+
+    code = "order_tampered"
+    status = 422
+    zh = "作业指令 {file} 的签名或格式有误，已忽略。"
+    en = "The order {file} is not signed by this node or cannot be read; it is ignored."
+
+
+def leave(folder: Path, order: Order, key: SigningKey) -> None:
+    """Leave an order for the data plane. Leaving it again changes nothing, also after it was taken."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if order.number > taken(folder):
+        raw = envelope.seal(KIND, msgspec.to_builtins(order), key)
+        _replace(folder / f"{order.number:016d}.order", raw)
+
+
+def waiting(folder: Path, keyring: Mapping[str, VerifyKey], *, node: str) -> list[Order]:
+    """The orders that have not been taken yet, in order. Raises OrderTampered for the first that is not ours."""
+    last = taken(folder)
+    files = sorted(folder.glob("*.order")) if folder.is_dir() else []
+    orders = [_read(file, keyring, node) for file in files]
+    return [order for order in orders if order.number > last]
+
+
+def take(folder: Path, order: Order) -> None:
+    """Note that the order, and with it every earlier one, is being obeyed: it will not be waiting again."""
+    _replace(folder / TAKEN, str(max(order.number, taken(folder))).encode())
+    for file in folder.glob("*.order"):
+        if int(file.stem) <= order.number:
+            file.unlink(missing_ok=True)
+
+
+def taken(folder: Path) -> int:
+    """The number of the last order that was taken; 0 before the first."""
+    try:
+        return int((folder / TAKEN).read_text("ascii"))
+    except FileNotFoundError:
+        return 0
+
+
+def _read(file: Path, keyring: Mapping[str, VerifyKey], node: str) -> Order:
+    try:
+        sealed = envelope.read(file.read_bytes())
+        sealed.check(keyring)
+        order = msgspec.convert(sealed.body, Order)
+    except (GuantongError, msgspec.ValidationError) as error:
+        raise OrderTampered(file=file.name) from error
+    if sealed.kind != KIND or order.node != node or f"{order.number:016d}" != file.stem:
+        raise OrderTampered(file=file.name)
+    return order
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "wb") as writing:
+        writing.write(raw)
+        writing.flush()
+        os.fsync(writing.fileno())
+    fresh.replace(path)
+    # The name must survive a power cut as well as the content.
+    entry = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)

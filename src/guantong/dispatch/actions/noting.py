@@ -1,0 +1,217 @@
+"""What the data plane tells: how runs get on, by its progress files; what was handed over, by its receipts."""
+
+import json
+import logging
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from django.db import transaction
+
+from guantong.dispatch import quarantine, queries
+from guantong.dispatch.models import Handover, Intake, Job, JobState, Run, RunState
+from guantong.dispatch.timetable import BEIJING, next_start, retry_after
+from guantong.journal.actions import raise_alert, record
+from guantong.journal.models import Receipt
+from guantong.journal.types import Actor, Subject
+from guantong.kit import clock, envelope
+from guantong.kit.errors import GuantongError
+
+logger = logging.getLogger(__name__)
+
+RECEIPTS = "receipts"
+BATCH = 2000
+# A run's name begins with the milliseconds at which it began.
+_BEGAN = re.compile(r"([0-9]{13})-")
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """A progress file; see :mod:`guantong.exchange.progress`. What it says beyond this is not needed here."""
+
+    job: Annotated[str, msgspec.Meta(max_length=64)]
+    run: Annotated[str, msgspec.Meta(max_length=64)]
+    state: Literal["running", "done", "paused", "stopped"]
+    started_at: str
+    updated_at: str
+    chunk: Count = 0
+    read: Count = 0
+    applied: Count = 0
+    refused: Count = 0
+    expected: Count = 0
+    resumed_rows: Count = 0
+    rate: Count = 0
+    seconds_left: Count | None = None
+    size: Count = 0
+    error: dict[str, Any] | None = None
+
+
+class _Batch(msgspec.Struct, frozen=True):
+    """The part of a receipt that is about a batch."""
+
+    job: Annotated[str, msgspec.Meta(max_length=64)]
+    run: Annotated[str, msgspec.Meta(max_length=64)]
+    chunk: Annotated[int, msgspec.Meta(ge=0, le=2_000_000_000)] = 0
+    refused: Count = 0
+    size: Count = 0
+
+
+def note_progress(folder: Path, *, by: Actor, at: datetime) -> int:
+    """Take in the progress files below ``folder`` (``<home>/exchange``); how many had news.
+
+    Taking the same news in again changes nothing. A file that cannot be read is news for the next round.
+    """
+    files = sorted((folder / "progress").glob("*.json"))
+    return sum(_note(file, folder, by=by, at=at) for file in files)
+
+
+@transaction.atomic
+def take_in_handovers(*, by: Actor, at: datetime) -> int:
+    """Take in the batch receipts that have come since the last time; how many there were."""
+    del by, at  # the receipts say themselves who and when
+    place, _ = Intake.objects.select_for_update().get_or_create(name=RECEIPTS)
+    later = Receipt.objects.filter(pk__gt=place.position).order_by("pk")
+    keys = list(later.values_list("pk", flat=True)[:BATCH])
+    if not keys:
+        return 0
+    batches = Receipt.objects.filter(pk__gt=place.position, pk__lte=keys[-1], mode="batch", decision="allow")
+    taken = sum(_take_in(receipt) for receipt in batches.order_by("pk"))
+    place.position = keys[-1]
+    place.save()
+    return taken
+
+
+def _take_in(receipt: Receipt) -> bool:
+    try:
+        body = envelope.read(bytes(receipt.raw)).body
+        batch = msgspec.convert(body["batch"], _Batch)
+        rows = msgspec.convert(body["rows"], Count)
+    except (GuantongError, LookupError, msgspec.ValidationError):
+        logger.warning("receipt %s is of no known batch", receipt.digest)
+        return False
+    began = _BEGAN.match(batch.run)
+    moment = (
+        datetime.fromtimestamp(int(began[1]) / 1000, BEIJING) if began else receipt.at.astimezone(BEIJING)
+    )
+    # A chunk that was made again after a crash has a second receipt; the later one is of what moved.
+    Handover.objects.update_or_create(
+        job=batch.job,
+        run=batch.run,
+        role=receipt.role,
+        chunk=batch.chunk,
+        defaults={
+            "rows": rows,
+            "refused": batch.refused,
+            "size": batch.size,
+            "day": moment.date(),
+            "at": receipt.at,
+            "grant": receipt.grant,
+            "resource": receipt.resource,
+            "provider": receipt.provider_organisation,
+            "consumer": receipt.consumer_organisation,
+            "receipt": receipt.digest,
+        },
+    )
+    if receipt.role == "consumer":
+        digest = str(body.get("answer") or "")
+        Run.objects.filter(job__code=batch.job, code=batch.run).update(digest=digest[:80])
+    return True
+
+
+def _note(file: Path, folder: Path, *, by: Actor, at: datetime) -> bool:
+    try:
+        told = msgspec.convert(json.loads(file.read_text("utf-8")), _Told)
+        updated, started = clock.parse(told.updated_at), clock.parse(told.started_at)
+    except (OSError, ValueError, msgspec.ValidationError):
+        return False
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(code=told.job).first()
+        if job is None:
+            return False
+        code = told.run or told.started_at
+        run = Run.objects.filter(job=job, code=code).first()
+        if run is not None and run.told_at >= updated:
+            return False
+        before = run.state if run else ""
+        run = run or Run(job=job, code=code, started_at=started, taken_up_at=started)
+        if run.state == RunState.CANCELLED and told.state != "done":
+            run.told_at = updated
+            run.save()
+            return False
+        _copy(told, run, started, updated)
+        if run.state != RunState.RUNNING:
+            run.reasons, run.set_aside = quarantine.summary(folder / "quarantine", job.code, run.code)
+        closing = Handover.objects.filter(job=job.code, run=code, role="consumer").first()
+        if closing and not run.digest:
+            run.digest = _answer(closing.receipt)
+        run.save()
+        if before != run.state:
+            _turn(job, run, by=by, at=at)
+    return True
+
+
+def _copy(told: _Told, run: Run, started: datetime, updated: datetime) -> None:
+    if started != run.taken_up_at:
+        run.read_before, run.refused_before, run.taken_up_at = run.read, run.refused, started
+    run.state = RunState(told.state)
+    run.read = run.read_before + told.read
+    run.refused = run.refused_before + told.refused
+    run.applied = told.resumed_rows + told.applied
+    run.resumed, run.expected = told.resumed_rows, told.expected
+    run.chunks = max(told.chunk, run.chunks)
+    run.size = max(told.size, run.size)
+    run.rate, run.seconds_left = told.rate, told.seconds_left
+    run.error = _storable(told.error)
+    run.told_at = updated
+    run.ended_at = updated if told.state != "running" else None
+
+
+def _storable(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Code and sentences alone, without NUL, which no database keeps."""
+    if error is None:
+        return None
+    message = error.get("message")
+    said = message if isinstance(message, dict) else {}
+    sentences = {
+        language: str(said.get(language, "")).replace("\0", "\ufffd")[:1000] for language in ("zh", "en")
+    }
+    return {"code": str(error.get("code", ""))[:80], "message": sentences}
+
+
+def _turn(job: Job, run: Run, *, by: Actor, at: datetime) -> None:
+    """What follows when a run begins, ends, or breaks."""
+    schedule = queries.declaration_of(job).schedule
+    about = {"run": run.code, "read": run.read, "applied": run.applied, "refused": run.refused}
+    subject = Subject("job", job.code)
+    if run.state == RunState.RUNNING:
+        if schedule.kind == "interval":
+            job.next_at = next_start(schedule, after=run.taken_up_at)
+        record("run.started", by=by, at=at, subject=subject, details={"run": run.code})
+    elif run.state == RunState.DONE:
+        job.retries, job.retry_at = 0, None
+        record("run.done", by=by, at=at, subject=subject, details=about)
+    else:
+        _broke(job, run, about, by=by, at=at)
+    job.save()
+
+
+def _broke(job: Job, run: Run, about: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    """A run that waiting may cure is taken up again, later each time; for any other a person is told."""
+    code = (run.error or {}).get("code", "")
+    record("run.stopped", by=by, at=at, subject=Subject("job", job.code), details={**about, "code": code})
+    if job.state == JobState.PAUSED:
+        return  # somebody stopped it
+    if run.state == RunState.PAUSED and job.retries < queries.declaration_of(job).retry_limit:
+        job.retry_at = at + retry_after(job.retries)
+        job.retries += 1
+    else:
+        raise_alert("batch_stopped", {"job": job.code, "name": job.name, "error": code}, by=by, at=at)
+
+
+def _answer(receipt: str) -> str:
+    """The manifest's digest that a consumer's receipt names."""
+    raw = Receipt.objects.filter(digest=receipt).values_list("raw", flat=True).first()
+    return str(envelope.read(bytes(raw)).body.get("answer") or "")[:80] if raw else ""

@@ -1,0 +1,120 @@
+"""What can be refused about targets, jobs and orders."""
+
+from guantong.kit.errors import GuantongError
+
+
+class DeclarationUnreadable(GuantongError):
+    """A value of the declaration has the wrong form."""
+
+    code = "declaration_unreadable"
+    status = 422
+    zh = "填写的内容无法识别：{why}。"
+    en = "The declaration cannot be read: {why}."
+
+
+class JobIncomplete(GuantongError):
+    """The job lacks something; everything that is missing is told at once."""
+
+    code = "job_incomplete"
+    status = 422
+    zh = "作业设置不全，请一次补正：{missing_zh}。"
+    en = "The job is incomplete; please add: {missing_en}."
+
+
+class JobItemsUnknown(GuantongError):
+    """Keys, watermark, conversions or checks name items that the resource does not have."""
+
+    code = "job_items_unknown"
+    status = 422
+    zh = "{where_zh}引用了目录中没有的信息项：{items}。"
+    en = "The {where_en} names items that the resource does not have: {items}."
+
+
+class CheckWrong(GuantongError):
+    """A quality check contradicts itself."""
+
+    code = "check_wrong"
+    status = 422
+    zh = "质量规则 {rule}（{items}）有误：{why_zh}。"
+    en = "The check {rule} ({items}) is wrong: {why_en}."
+
+
+class WritingWrong(GuantongError):
+    """Reading, writing, key and watermark do not go together."""
+
+    code = "writing_wrong"
+    status = 422
+    zh = "读写方式有误：{why_zh}。"
+    en = "Reading and writing do not go together: {why_en}."
+
+
+class ScheduleWrong(GuantongError):
+    """The timetable or the dependencies make no sense."""
+
+    code = "schedule_wrong"
+    status = 422
+    zh = "运行时间有误：{why_zh}。"
+    en = "The timetable is wrong: {why_en}."
+
+
+class TargetWrong(GuantongError):
+    """The target's columns do not fit."""
+
+    code = "target_wrong"
+    status = 422
+    zh = "落地表有误：{why_zh}。"
+    en = "The target is wrong: {why_en}."
+
+
+class TargetNotYours(GuantongError):
+    """Data may only land with the organisation that the grant was given to."""
+
+    code = "target_not_yours"
+    status = 403
+    zh = "落地表 {target} 不属于获得授权的机构，数据不得落到他处。"
+    en = "The target {target} is not the grantee's; data may land nowhere else."
+
+
+class ApplicationNotGranted(GuantongError):
+    """The application is not named in the grant, or is not registered and active at this node."""
+
+    code = "application_not_granted"
+    status = 403
+    zh = "应用 {application} 未登记、已停用或不在授权 {grant} 之内。"
+    en = "The application {application} is not registered, not active, or not named in grant {grant}."
+
+
+class NotYourJob(GuantongError):
+    """Only the organisation that a grant was given to, or the node's data bureau, handles its jobs."""
+
+    code = "not_your_job"
+    status = 403
+    zh = "作业只能由获得授权的机构或本节点数据主管部门办理。"
+    en = "Only the grantee or this node's data bureau handles the job."
+
+
+class JobStateWrong(GuantongError):
+    """The order does not fit the job's state."""
+
+    code = "job_state_wrong"
+    status = 409
+    zh = "作业 {job} 当前为「{state}」，不能执行该操作。"
+    en = "The job {job} is {state_en}; this cannot be done now."
+
+
+class NothingToCancel(GuantongError):
+    """No run stands open."""
+
+    code = "nothing_to_cancel"
+    status = 409
+    zh = "作业 {job} 没有未完成的批次。"
+    en = "The job {job} has no open run."
+
+
+class ReplayPointWrong(GuantongError):
+    """The point to replay from is none for this job."""
+
+    code = "replay_point_wrong"
+    status = 422
+    zh = "重放起点有误：{why_zh}。"
+    en = "The point to replay from is wrong: {why_en}."

@@ -1,0 +1,177 @@
+"""Finding jobs and runs; what of them the bundle says; what was handed over."""
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from guantong.bundle import jobs as bundle
+from guantong.dispatch.models import Handover, Job, JobState, Run, RunState, Target
+from guantong.dispatch.timetable import BEIJING
+from guantong.dispatch.types import Declaration
+from guantong.identity.models import Person
+from guantong.identity.queries import may
+from guantong.sharing.models import Grant
+from guantong.sharing.queries import visible_grants
+
+OPEN = [RunState.RUNNING, RunState.PAUSED, RunState.STOPPED]
+
+
+def declaration_of(job: Job) -> Declaration:
+    """The job as it was declared."""
+    return msgspec.convert(job.terms, Declaration)
+
+
+def open_run(job: Job) -> Run | None:
+    """The run that has begun and not come to its end, if the newest one is such."""
+    newest = job.runs.order_by("-started_at", "-pk").first()
+    return newest if newest and newest.state in OPEN else None
+
+
+def is_free_to_run(job: Job) -> bool:
+    """Whether no run is under way and every predecessor was done since this job was last ordered."""
+    if job.runs.filter(state=RunState.RUNNING).exists():
+        return False
+    since = job.ordered_at or job.declared_at
+    earlier = job.depends_on.all()
+    done = Run.objects.filter(job__in=earlier, state=RunState.DONE, ended_at__gt=since)
+    return done.values("job").distinct().count() == earlier.count()
+
+
+# ── for the bundle ──
+
+
+def compiled_jobs(*, at: datetime) -> dict[str, bundle.Job]:
+    """The jobs that the data plane may know at ``at``. A paused one is there and not active."""
+    rows = Job.objects.filter(grant__not_after__gt=at).select_related("grant").order_by("pk")
+    return {row.code: _compiled(row) for row in rows}
+
+
+def compiled_targets() -> dict[str, bundle.Target]:
+    """The targets that jobs name."""
+    rows = Target.objects.filter(jobs__isnull=False).distinct().order_by("pk")
+    return {
+        row.code: bundle.Target(
+            id=row.code,
+            node=row.node,
+            organisation=row.organisation,
+            source=row.source,
+            dialect=msgspec.convert(row.dialect, bundle.TargetDialect),
+            table=row.table,
+            columns=row.columns,
+        )
+        for row in rows
+    }
+
+
+def _compiled(row: Job) -> bundle.Job:
+    said = declaration_of(row)
+    # What waits for another job is timed by the control plane; the rest goes on without it.
+    is_timed_below = said.schedule.kind == "interval" and not said.depends_on
+    return bundle.Job(
+        id=row.code,
+        name=row.name,
+        grant=row.grant.code,
+        application=said.application,
+        purpose=row.grant.purpose,
+        target=said.target,
+        fields=said.fields,
+        writing=said.writing,
+        reading=said.reading,
+        key=said.key,
+        watermark=said.watermark,
+        overlap_s=said.overlap_s,
+        conversions=said.conversions,
+        checks=said.checks,
+        limits=said.limits,
+        staged=said.staged,
+        every_s=said.schedule.every_s if is_timed_below else 0,
+        active=row.state == JobState.ACTIVE,
+    )
+
+
+# ── for pages ──
+
+
+def visible_jobs(person: Person) -> QuerySet[Job]:
+    """The jobs that someone may read: under the grants that they may read; all of them for auditor and operator."""
+    if may(person, "job:audit"):
+        return Job.objects.all()
+    if not may(person, "job:read"):
+        return Job.objects.none()
+    return Job.objects.filter(grant__in=visible_grants(person))
+
+
+def matching_jobs(
+    rows: QuerySet[Job], *, words: str, organisation: str, state: str, run_state: str
+) -> QuerySet[Job]:
+    """Of ``rows``, those with ``words`` in name, code, resource or grant, of these parties and in these states."""
+    if words:
+        rows = rows.filter(
+            Q(name__icontains=words)
+            | Q(code__iexact=words)
+            | Q(resource=words)
+            | Q(grant__code__iexact=words)
+        )
+    if organisation:
+        names = Q(consumer_name__icontains=organisation) | Q(provider_name__icontains=organisation)
+        rows = rows.filter(names | Q(consumer=organisation) | Q(provider=organisation))
+    states = {"state": state, "last_state": run_state}
+    return rows.filter(**{name: value for name, value in states.items() if value})
+
+
+def with_last_run(rows: QuerySet[Job], *, today: date) -> QuerySet[Job]:
+    """``rows`` with ``last_state``, ``last_at`` and ``last_ended`` of the newest run, and ``rows_today``."""
+    newest = Run.objects.filter(job=OuterRef("pk")).order_by("-started_at", "-pk")
+    sums = (
+        Run.objects.filter(job=OuterRef("pk"), told_at__gte=_midnight(today))
+        .order_by()
+        .values("job")
+        .annotate(n=Sum("applied"))
+        .values("n")
+    )
+    return rows.select_related("grant", "target").annotate(
+        last_state=Subquery(newest.values("state")[:1]),
+        last_at=Subquery(newest.values("started_at")[:1]),
+        last_ended=Subquery(newest.values("ended_at")[:1]),
+        rows_today=Coalesce(Subquery(sums, output_field=BigIntegerField()), 0),
+    )
+
+
+def batch_grants(consumer: str, *, at: datetime) -> QuerySet[Grant]:
+    """The grants in force at ``at`` by which an organisation may declare jobs, newest first."""
+    in_force = Grant.objects.filter(consumer=consumer, state="active", not_before__lte=at, not_after__gt=at)
+    keys = [grant.pk for grant in in_force if "batch" in grant.terms["modes"]]
+    return Grant.objects.filter(pk__in=keys)
+
+
+def targets_of(organisation: str) -> QuerySet[Target]:
+    """The targets of an organisation."""
+    return Target.objects.filter(organisation=organisation)
+
+
+def visible_handovers(person: Person) -> QuerySet[Handover]:
+    """What was handed over under grants that someone may read."""
+    if may(person, "job:audit"):
+        return Handover.objects.all()
+    if not may(person, "job:read"):
+        return Handover.objects.none()
+    return Handover.objects.filter(grant__in=visible_grants(person).values("code"))
+
+
+def flows(rows: QuerySet[Handover], *, since: date, until: date) -> list[dict[str, Any]]:
+    """Provider, consumer and rows sent, per pair, the largest first."""
+    found = (
+        rows.filter(role="provider", day__gte=since, day__lte=until)
+        .order_by()
+        .values("provider", "consumer")
+        .annotate(rows=Sum("rows"))
+        .order_by("-rows")
+    )
+    return [dict(row) for row in found]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=BEIJING)
