@@ -14,7 +14,7 @@ _TO_TEXT = {"text", "integer", "decimal", "number", "date", "moment", "instant",
 _ACCEPTS: Mapping[str, set[str]] = {
     "text": _TO_TEXT,
     "other": {"text"},
-    "integer": {"integer"},
+    "integer": {"integer", "boolean"},
     "decimal": {"integer", "decimal", "number"},
     "number": {"integer", "decimal", "number"},
     "float": {"integer", "decimal", "float"},

@@ -38,7 +38,12 @@ class Accounts:
         self._key = key
         self._suite = suite
         self._chains: dict[str, tuple[int, str]] = {}
+        self._closed: dict[str, str] = {}
         self._recover()
+
+    def has_closed(self, job: str, run: str) -> bool:
+        """Whether the consumer's receipt of the job's latest closed run is that of ``run``."""
+        return self._closed.get(job) == run
 
     def write(
         self,
@@ -89,7 +94,7 @@ class Accounts:
         raw = envelope.seal(KIND, body, self._key)
         self._spool.append_now(raw)
         digest = envelope.digest(raw, self._suite)
-        self._chains[chain] = (number + 1, digest)
+        self._remember(body, digest)
         return digest
 
     def close(self) -> None:
@@ -98,15 +103,21 @@ class Accounts:
         self._recover()
 
     def _recover(self) -> None:
-        state: dict[str, Any] = {"offset": 0, "chains": {}}
+        state: dict[str, Any] = {"offset": 0, "chains": {}, "closed": {}}
         with suppress(FileNotFoundError, ValueError):
             state = json.loads(self._mark.read_text("utf-8"))
         self._chains = {chain: (number, digest) for chain, (number, digest) in state["chains"].items()}
+        self._closed = dict(state["closed"])
         for spooled in spooling.read(self._folder, self._writer, state["offset"]):
             state["offset"] = spooled.next_offset
             body = envelope.read(spooled.record).body
-            self._chains[body["chain"]] = (body["n"], envelope.digest(spooled.record, self._suite))
-        state["chains"] = self._chains
+            self._remember(body, envelope.digest(spooled.record, self._suite))
+        state["chains"], state["closed"] = self._chains, self._closed
         fresh = self._mark.with_suffix(".new")
         fresh.write_text(json.dumps(state), "utf-8")
         fresh.replace(self._mark)
+
+    def _remember(self, body: Mapping[str, Any], digest: str) -> None:
+        self._chains[body["chain"]] = (body["n"], digest)
+        if body["role"] == "consumer" and body["decision"] == "allow":
+            self._closed[body["batch"]["job"]] = body["batch"]["run"]

@@ -48,7 +48,7 @@ def run(node: Node, bundle: Callable[[], Bundle], job: str) -> Outcome:
 
     Raises the errors of :mod:`exchange.errors` and the refusals of :mod:`bundle.refusals`.
     """
-    with _alone(node.folder / "jobs", job):
+    with alone(node.folder / "jobs", job):
         progress = Progress(job, progress_path(node.folder / "progress", job))
         try:
             outcome = _Run(node, bundle, job, progress).to_its_end()
@@ -132,6 +132,9 @@ class _Run:
     def _start(self, producer: Producer, target: Target, landing: Landing) -> Start:
         standing = target.standing()
         if standing.is_closed:
+            if standing.run and not self._node.accounts.has_closed(self._job, standing.run):
+                # A crash came between the closing line and its receipt.
+                self._sign_for(producer, standing.run, standing.chunk, standing.rows, standing.previous)
             return self._anew(target, self._floor(producer, standing))
         said = envelope.read(standing.manifest).body
         is_same = said.get("declaration") == producer.declaration
@@ -219,19 +222,23 @@ class _Run:
         closing_words = Contents(0, rows, 0, 0, "", 0, (), start.floor, high)
         manifest = scribe.sign(closing_words, producer.outgoing)
         target.close_run(Entry(start.run, 0, rows, manifest.raw, (), high, manifest.digest))
+        self._sign_for(producer, start.run, chunks, rows, manifest.digest)
+        return Outcome(start.run, chunks, rows, self._progress.read, self._progress.refused)
+
+    def _sign_for(self, producer: Producer, run: str, chunks: int, rows: int, manifest: str) -> None:
+        """The consumer's receipt of a whole run."""
         self._node.accounts.write(
             "consumer",
             self._permit,
-            batch={"job": self._job, "run": start.run, "chunks": chunks},
+            batch={"job": self._job, "run": run, "chunks": chunks},
             rows=rows,
-            manifest=manifest.digest,
+            manifest=manifest,
             declaration=producer.declaration,
         )
-        return Outcome(start.run, chunks, rows, self._progress.read, self._progress.refused)
 
 
 @contextmanager
-def _alone(folder: Path, job: str) -> Iterator[None]:
+def alone(folder: Path, job: str) -> Iterator[None]:
     """Hold the job's lock; JobBusy if another process does."""
     folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(job.encode()).hexdigest()[:16]
