@@ -1,20 +1,56 @@
 """HTTP Message Signatures (RFC 9421) and Content-Digest (RFC 9530): sign a message, verify one.
 
-A component is written as in the standard, without the quotes on its name: ``@method``, ``content-digest``,
-``@query-param;name="Pet"``, ``signature;key="a";req``. Supported parameters: ``req``, ``name``, ``key``.
-Messages carry their header names in lower case, several lines of one name already joined with ``", "``.
+How the components of a message are written: :mod:`guantong.kit.http_components`.
 """
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from guantong.kit.canonical import NotCanonical, from_base64, to_base64
 from guantong.kit.errors import GuantongError
-from guantong.kit.structured_fields import FieldMalformed, Item, inner_list, members, parameters, quoted
+from guantong.kit.http_components import (
+    Covered,
+    Message,
+    Request,
+    Response,
+    SignatureIncomplete,
+    SignatureMalformed,
+    covered,
+    listed,
+)
+from guantong.kit.structured_fields import (
+    LONGEST_FIELD,
+    Item,
+    inner_list,
+    members,
+    parameters,
+    quoted,
+)
+
+__all__ = [
+    "ContentDigestWrong",
+    "Message",
+    "Request",
+    "Response",
+    "SignatureExpired",
+    "SignatureIncomplete",
+    "SignatureKeyUnknown",
+    "SignatureMalformed",
+    "SignatureMissing",
+    "SignatureWrong",
+    "Signer",
+    "Verified",
+    "Verifier",
+    "check_content_digest",
+    "content_digest",
+    "sign",
+    "signature_base",
+    "verify",
+]
 
 _DIGESTS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
@@ -26,21 +62,6 @@ class SignatureMissing(GuantongError):
     status = 401
     zh = "请求没有签名。"
     en = "The message carries no signature."
-
-
-class SignatureMalformed(FieldMalformed):
-    """The signature fields can be read, but do not say what a signature must say."""
-
-    code = "signature_malformed"
-
-
-class SignatureIncomplete(GuantongError):
-    """The signature leaves out what must be signed, or names what the message does not have."""
-
-    code = "signature_incomplete"
-    status = 401
-    zh = "签名没有覆盖 {component}，或报文中没有它。"
-    en = "The signature does not cover {component}, or the message does not have it."
 
 
 class SignatureExpired(GuantongError):
@@ -76,27 +97,6 @@ class ContentDigestWrong(GuantongError):
     code = "content_digest_wrong"
     zh = "报文体与 Content-Digest 不符。"
     en = "The body does not match its Content-Digest."
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it is signed: ``target_uri`` is absolute, e.g. ``https://host/path?query``."""
-
-    method: str
-    target_uri: str
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A response as it is signed, with the request that it answers (for ``;req``)."""
-
-    status: int
-    headers: Mapping[str, str]
-    request: Request | None = None
-
-
-Message = Request | Response
 
 
 class Signer(Protocol):
@@ -147,13 +147,13 @@ def sign(
 
     ``created`` is in seconds since 1970. :class:`SignatureIncomplete` if the message lacks a component.
     """
-    identifiers = [_identifier(component) for component in components]
-    params = f"({' '.join(identifiers)});created={created};keyid={quoted(keyid)}"
+    covers = listed(tuple(components))
+    params = f"{covers.text};created={created};keyid={quoted(keyid)}"
     if nonce is not None:
         params += f";nonce={quoted(nonce)}"
     if tag is not None:
         params += f";tag={quoted(tag)}"
-    signature = key.sign(_base(message, identifiers, params))
+    signature = key.sign(covers.base(message, params))
     return {"signature-input": f"{label}={params}", "signature": f"{label}=:{to_base64(signature)}:"}
 
 
@@ -175,7 +175,7 @@ def verify(
     """
     said = _choose(message.headers, label, tag)
     for component in required:
-        if component not in said.components:
+        if component not in said.covered.names:
             raise SignatureIncomplete(component=component)
     if abs(at - said.created) > window_s or (said.expires is not None and at > said.expires):
         raise SignatureExpired(window_s=window_s)
@@ -183,16 +183,23 @@ def verify(
     if key is None or said.algorithm not in {None, key.algorithm}:
         raise SignatureKeyUnknown(keyid=said.keyid)
     signature = _signature(message.headers, said.label)
-    if not key.verify(_base(message, said.identifiers, said.params), signature):
+    if not key.verify(said.covered.base(message, said.params), signature):
         raise SignatureWrong(keyid=said.keyid)
     return Verified(
-        said.label, said.keyid, said.components, said.created, said.expires, said.nonce, said.tag, signature
+        said.label,
+        said.keyid,
+        said.covered.names,
+        said.created,
+        said.expires,
+        said.nonce,
+        said.tag,
+        signature,
     )
 
 
 def signature_base(message: Message, components: Collection[str], params: str) -> bytes:
     """The bytes that a signature covers (RFC 9421 §2.5); ``params`` is the ``@signature-params`` value."""
-    return _base(message, [_identifier(component) for component in components], params)
+    return listed(tuple(components)).base(message, params)
 
 
 def content_digest(body: bytes) -> str:
@@ -215,102 +222,16 @@ def check_content_digest(body: bytes, field: str | None) -> None:
         raise ContentDigestWrong
 
 
-# ── the signature base (§2.5) ──
-
-
-def _base(message: Message, identifiers: Collection[str], params: str) -> bytes:
-    lines = [f"{identifier}: {_value(message, identifier)}" for identifier in identifiers]
-    lines.append(f'"@signature-params": {params}')
-    return "\n".join(lines).encode("utf-8")
-
-
-def _value(message: Message, identifier: str) -> str:
-    name, _, rest = identifier[1:].partition('"')
-    if rest:
-        return _value_with_params(message, identifier, name, rest)
-    if name[0] == "@":
-        return _derived(message, identifier, name)
-    if name in message.headers:
-        return " ".join(message.headers[name].split("\n")).strip()
-    raise SignatureIncomplete(component=name)
-
-
-def _value_with_params(message: Message, identifier: str, name: str, rest: str) -> str:
-    params = parameters(rest)
-    if "req" in params:
-        if not isinstance(message, Response) or message.request is None:
-            raise SignatureIncomplete(component=identifier)
-        message = message.request
-    wanted = params.get("name") if name == "@query-param" else params.get("key")
-    if set(params) - {"req", "name" if name == "@query-param" else "key"}:
-        raise SignatureIncomplete(component=identifier)
-    if name == "@query-param":
-        return _query_param(message, identifier, wanted)
-    if wanted is not None:
-        return _member(message.headers.get(name, ""), identifier, wanted)
-    return _value(message, f'"{name}"')
-
-
-def _derived(message: Message, identifier: str, name: str) -> str:
-    if isinstance(message, Response):
-        if name == "@status":
-            return str(message.status)
-        raise SignatureIncomplete(component=identifier)
-    if name == "@method":
-        return message.method
-    if name == "@target-uri":
-        return message.target_uri
-    if name in _PARTS:
-        return _PARTS[name](urlsplit(message.target_uri))
-    raise SignatureIncomplete(component=identifier)
-
-
-def _authority(uri: SplitResult) -> str:
-    host = uri.netloc.rpartition("@")[2].lower()
-    return host.removesuffix(":443" if uri.scheme == "https" else ":80")
-
-
-_PARTS: dict[str, Callable[[SplitResult], str]] = {
-    "@path": lambda uri: uri.path or "/",
-    "@query": lambda uri: f"?{uri.query}",
-    "@authority": _authority,
-    "@scheme": lambda uri: uri.scheme,
-    "@request-target": lambda uri: f"{uri.path or '/'}?{uri.query}" if uri.query else uri.path or "/",
-}
-
-
-def _query_param(message: Message, identifier: str, wanted: Item | None) -> str:
-    if isinstance(message, Response):
-        raise SignatureIncomplete(component=identifier)
-    pairs = parse_qsl(urlsplit(message.target_uri).query, keep_blank_values=True)
-    values = [_percent(value) for name, value in pairs if _percent(name) == wanted]
-    if len(values) != 1:
-        raise SignatureIncomplete(component=identifier)
-    return values[0]
-
-
-def _member(field: str, identifier: str, wanted: Item) -> str:
-    for label, value in members(field):
-        if label == wanted:
-            return value
-    raise SignatureIncomplete(component=identifier)
-
-
-def _percent(text: str) -> str:
-    return quote(text, safe="*").replace("~", "%7E")
-
-
 # ── what the fields say ──
 
 _T = TypeVar("_T", int, str)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
     label: str
     params: str
-    identifiers: tuple[str, ...]
-    components: tuple[str, ...]
+    covered: Covered
     created: int
     expires: int | None
     keyid: str
@@ -319,10 +240,27 @@ class _Said:
     tag: str | None
 
 
+# One signature with created, keyid and nonce, as :func:`sign` writes them: what nearly every request carries.
+# Read in one step: 3 µs, where the general way needs 20. A property test holds both to the same answers.
+_usual = re.compile(
+    r'([a-z*][a-z0-9_.*-]*)=((\([^()]*\));created=([0-9]{1,15});keyid="([ !#-\[\]-~]*)";nonce="([ !#-\[\]-~]*)")'
+)
+_usual_signature = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
+
+
 def _choose(headers: Mapping[str, str], label: str | None, tag: str | None) -> _Said:
+    field = headers.get("signature-input", "")
+    usual = _usual.fullmatch(field) if len(field) <= LONGEST_FIELD else None
+    if usual and label in {None, usual[1]} and tag is None:
+        name, params, listed, created, keyid, nonce = usual.groups()
+        return _Said(name, params, covered(listed), int(created), None, keyid, None, nonce, None)
+    return _chosen(field, label, tag)
+
+
+def _chosen(field: str, label: str | None, tag: str | None) -> _Said:
     wanted = [
         said
-        for name, value in members(headers.get("signature-input", ""))
+        for name, value in members(field)
         if label in {None, name} and (said := _said(name, value)) and tag in {None, said.tag}
     ]
     if not wanted:
@@ -333,18 +271,15 @@ def _choose(headers: Mapping[str, str], label: str | None, tag: str | None) -> _
 
 
 def _said(label: str, value: str) -> _Said:
-    identifiers, end = inner_list(value)
+    _, end = inner_list(value)
     params = parameters(value[end:])
-    if len(set(identifiers)) != len(identifiers):
-        raise SignatureMalformed(why="a component is listed twice")
     created, keyid = _optional(params, "created", int), _optional(params, "keyid", str)
     if created is None or keyid is None:
         raise SignatureMalformed(why="created or keyid is missing")
     return _Said(
         label=label,
         params=value,
-        identifiers=identifiers,
-        components=tuple(_component(identifier) for identifier in identifiers),
+        covered=covered(value[:end]),
         created=created,
         expires=_optional(params, "expires", int),
         keyid=keyid,
@@ -362,20 +297,22 @@ def _optional(params: Mapping[str, Item], name: str, kind: type[_T]) -> _T | Non
 
 
 def _signature(headers: Mapping[str, str], label: str) -> bytes:
-    for name, value in members(headers.get("signature", "")):
+    field = headers.get("signature", "")
+    usual = _usual_signature.fullmatch(field) if len(field) <= LONGEST_FIELD else None
+    if usual and usual[1] == label:
+        return _decoded(usual[2])
+    return _listed_signature(field, label)
+
+
+def _listed_signature(field: str, label: str) -> bytes:
+    for name, value in members(field):
         if name == label and len(value) > 1 and value[0] == ":" == value[-1]:
-            try:
-                return from_base64(value[1:-1])
-            except NotCanonical as fault:
-                raise SignatureMalformed(why="the signature is not base64") from fault
+            return _decoded(value[1:-1])
     raise SignatureMissing
 
 
-def _identifier(component: str) -> str:
-    name, semicolon, params = component.partition(";")
-    return f'"{name}"{semicolon}{params}'
-
-
-def _component(identifier: str) -> str:
-    name, _, params = identifier[1:].partition('"')
-    return name + params
+def _decoded(text: str) -> bytes:
+    try:
+        return from_base64(text)
+    except NotCanonical as fault:
+        raise SignatureMalformed(why="the signature is not base64") from fault

@@ -10,7 +10,7 @@ from guantong.kit.errors import GuantongError
 
 Item = str | bool | int
 
-_LONGEST = 8192
+LONGEST_FIELD = 8192
 _WORD = r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*"
 _ITEM = rf'"(?:[ !#-\[\]-~]|\\["\\])*"|:[A-Za-z0-9+/=]*:|-?[0-9]{{1,15}}|{_WORD}|\?[01]'
 _item = re.compile(_ITEM)
@@ -30,7 +30,7 @@ class FieldMalformed(GuantongError):
 
 def members(field: str) -> list[tuple[str, str]]:
     """The members of a dictionary field, each with the text of its value."""
-    if len(field) > _LONGEST:
+    if len(field) > LONGEST_FIELD:
         raise FieldMalformed(why="too long")
     found: dict[str, str] = {}
     at = 0
