@@ -76,6 +76,9 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/oversee/", {"gao", "an"}),
     (lambda: "/oversee/journal/", {"gao"}),
     (lambda: "/oversee/messages/", {"gao", "an"}),
+    (lambda: "/share/jobs/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/oversee/flows/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/oversee/reconciliation/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/todo/", {"xu", "luo", "jiang", "tian", "gao", "an", "bai"}),
 ]
 EVERYBODY = ["xu", "luo", "jiang", "tian", "gao", "an", "bai"]
@@ -109,7 +112,8 @@ def test_public_pages_are_open_in_both_languages(cast: Cast) -> None:
 
 
 LISTS = {"/share/": "xu", "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
-         "/oversee/messages/": "an", "/find/": "", "/find/drafts/": "luo", "/prove/mine/": "bai"}  # fmt: skip
+         "/oversee/messages/": "an", "/find/": "", "/find/drafts/": "luo", "/prove/mine/": "bai", "/share/jobs/": "xu",
+         "/oversee/flows/": "gao", "/oversee/reconciliation/": "gao"}  # fmt: skip
 
 
 def test_every_list_is_a_page_a_csv_and_a_json(cast: Cast) -> None:
@@ -122,7 +126,8 @@ def test_every_list_is_a_page_a_csv_and_a_json(cast: Cast) -> None:
 
 HOSTILE = ["page=99999999999", "page=-1", "page=" + "9" * 5000, "page=x", "q=" + "%20a" * 1500, "since=yesterday",
            "q=%00", "format=xml", "state=%27", "resource=%FF%FE", "to=" + "%E9%95%BF" * 200, "q=" + "x" * 9000,
-           "until=9999-12-31", "decision=" + "x" * 300, "act=%25%25%25", "organisation=%F0%9F%A6%84"]  # fmt: skip
+           "until=9999-12-31", "decision=" + "x" * 300, "act=%25%25%25", "organisation=%F0%9F%A6%84",
+           "until=0001-01-01", "run=%27"]  # fmt: skip
 
 
 def test_no_address_makes_a_page_fall_over(cast: Cast) -> None:
@@ -319,7 +324,9 @@ def test_every_address_is_covered_here() -> None:
     known = {"home", "sign-in", "sign-out", "set_language", "check", "resource", "resource-act", "receipt-proof",
              "request-decide", "grant-revoke", "node-confirm", "node-reject", "message-settle", "alert-settle",
              "node-card", "node-announce", "node-messages", "find", "drafts", "share", "request-form", "request",
-             "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing"}  # fmt: skip
+             "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
+             # What one job has is in tests/dispatch/test_pages.py.
+             "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
     assert named <= known, named - known
 

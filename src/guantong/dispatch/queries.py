@@ -152,6 +152,11 @@ def targets_of(organisation: str) -> QuerySet[Target]:
     return Target.objects.filter(organisation=organisation)
 
 
+def jobs_of(consumer: str) -> QuerySet[Job]:
+    """The jobs of an organisation."""
+    return Job.objects.filter(consumer=consumer)
+
+
 def visible_handovers(person: Person) -> QuerySet[Handover]:
     """What was handed over under grants that someone may read."""
     if may(person, "job:audit"):

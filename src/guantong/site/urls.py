@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oversee/alerts/<str:digest>/settle", oversee.settle, name="alert-settle"),
     path("", include("guantong.catalog.urls")),
     path("", include("guantong.sharing.urls")),
+    path("", include("guantong.dispatch.urls")),
     path("", include("guantong.counter.urls")),
     path("", include("guantong.federation.urls")),
 ]

@@ -103,3 +103,23 @@ def purpose_name(context: dict[str, Any], code: str) -> str:
 def field_names(context: dict[str, Any], resource: str, names: list[str]) -> str:
     """The labels of a resource's items, as a list in words."""
     return words_list(_names(context).fields(resource, names))
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """A count with its thousands apart, the same in both languages: 1,234,567."""
+    return f"{number or 0:,}"
+
+
+@register.filter
+def duration(seconds: int) -> str:
+    """A length of time in its largest fitting unit."""
+    for size, one, many in (
+        (86_400, gettext("%(n)s day"), gettext("%(n)s days")),
+        (3_600, gettext("%(n)s hour"), gettext("%(n)s hours")),
+        (60, gettext("%(n)s minute"), gettext("%(n)s minutes")),
+    ):
+        if seconds >= size:
+            count = round(seconds / size)
+            return (one if count == 1 else many) % {"n": count}
+    return gettext("%(n)s seconds") % {"n": seconds}

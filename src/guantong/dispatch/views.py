@@ -1,0 +1,268 @@
+"""作业: the list, one job and how it gets on, the form that declares one, and its orders."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from guantong.dispatch import actions, queries
+from guantong.dispatch.check_lines import write_check
+from guantong.dispatch.forms import JobForm
+from guantong.dispatch.models import Handover, Job, JobState, RunState
+from guantong.identity.models import Organisation, Person
+from guantong.identity.queries import actor, demand, may
+from guantong.journal.types import Actor
+from guantong.kit import clock
+from guantong.kit.errors import GuantongError
+from guantong.pages.answers import language
+from guantong.pages.filters import chosen
+from guantong.pages.lists import answer_list
+from guantong.sharing.models import Grant
+
+RUNS_A_PAGE = 20
+# A run that has told nothing for so long has lost its process; it goes on when that is back.
+SILENT_AFTER_S = 60
+
+
+@require_GET
+@login_required
+def jobs(request: HttpRequest) -> HttpResponse:
+    """The jobs under grants that the visitor may read."""
+    person = demand(request.user, "job:read")
+    picked = chosen(request, ("q", "organisation", "provider", "consumer", "state", "run"))
+    today = timezone.localdate(clock.now())
+    rows = queries.with_last_run(queries.visible_jobs(person), today=today)
+    rows = rows.filter(**{side: picked[side] for side in ("provider", "consumer") if picked[side]})
+    rows = queries.matching_jobs(
+        rows,
+        words=picked["q"],
+        organisation=picked["organisation"],
+        state=picked["state"],
+        run_state=picked["run"],
+    )
+    return answer_list(
+        request,
+        rows,
+        template="dispatch/jobs.html",
+        columns={
+            "code": lambda j: j.code,
+            "name": lambda j: j.name,
+            "provider": lambda j: j.provider_name,
+            "consumer": lambda j: j.consumer_name,
+            "grant": lambda j: j.grant.code,
+            "target": lambda j: str(j.target),
+            "state": lambda j: j.state,
+            "last_run": lambda j: j.last_state or "",
+            "last_run_at": lambda j: clock.rfc3339(j.last_at) if j.last_at else "",
+            "rows_today": lambda j: j.rows_today,
+            "next_run_at": lambda j: clock.rfc3339(j.next_at) if j.next_at else "",
+        },
+        context={
+            "chosen": picked,
+            "states": JobState.values,
+            "run_states": RunState.values,
+            "grants": queries.batch_grants(_code(person), at=clock.now())[:20]
+            if may(person, "job:declare")
+            else [],
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def declare(request: HttpRequest) -> HttpResponse:
+    """The form by which a department declares a job under the grant ``?grant=``."""
+    person = demand(request.user, "job:declare")
+    at = clock.now()
+    grant = get_object_or_404(queries.batch_grants(_code(person), at=at), code=request.GET.get("grant", ""))
+    asked = request.POST if request.method == "POST" else None
+    form = JobForm(asked, grant=grant)
+    if asked is not None and form.is_valid():
+        try:
+            made = _declared(form, grant, person)
+        except GuantongError as error:
+            form.add_error(None, error.sentence(language()))
+        else:
+            messages.success(request, gettext("The job %(code)s has been declared.") % {"code": made.code})
+            return redirect("job", code=made.code)
+    context = {
+        "form": form,
+        "grant": grant,
+        "wanted": form["wanted"].value() or [],
+        "key": form["key"].value() or [],
+        "items": [
+            {**item, "column": request.POST.get(f"column-{item['name']}", item["name"])}
+            for item in form.items
+        ],
+    }
+    return render(request, "dispatch/job_form.html", context, status=200 if asked is None else 422)
+
+
+@transaction.atomic
+def _declared(form: JobForm, grant: Grant, person: Person) -> Job:
+    """Target and job, or neither."""
+    by, at = actor(person), clock.now()
+    target, fresh = form.cleaned_data["target"], form.new_target()
+    if fresh is not None:
+        owner = Organisation.objects.get(code=grant.consumer)
+        target = actions.declare_target(fresh, organisation=owner, by=by, at=at).code
+    return actions.declare_job(form.declaration(target), by=by, at=at)
+
+
+@require_GET
+@login_required
+def job(request: HttpRequest, code: str) -> HttpResponse:
+    """One job: what it does, how its run gets on, what it ran before, and the orders that fit."""
+    person = demand(request.user, "job:read")
+    found = _found(person, code)
+    if request.GET.get("format") in {"csv", "json"}:
+        return _runs(request, found)
+    page = Paginator(found.runs.all(), RUNS_A_PAGE).get_page(request.GET.get("page"))
+    said = queries.declaration_of(found)
+    labels = {item["name"]: item["label"] for item in found.grant.terms["resource_content"]["items"]}
+    receipts = Handover.objects.filter(job=found.code, run__in=[run.code for run in page])
+    handed: dict[str, list[Handover]] = {}
+    for each in receipts.order_by("role", "chunk"):
+        handed.setdefault(each.run, []).append(each)
+    context = {
+        **_progress(found),
+        "page": page,
+        "runs": [(run, handed.get(run.code, [])) for run in page],
+        "query": "",
+        "total": page.paginator.count,
+        "said": said,
+        "fields": [(name, labels.get(name, name), found.target.columns.get(name)) for name in said.fields],
+        "checks": [
+            (check, [labels.get(item, item) for item in check.items], write_check(check))
+            for check in said.checks
+        ],
+        "bad_percent": said.limits.bad_ppm / 10_000,
+        "may_order": may(person, "job:run") and _code(person) in _handlers(found),
+        "open_run": queries.open_run(found),
+    }
+    return render(request, "dispatch/job.html", context)
+
+
+@require_GET
+@login_required
+def progress(request: HttpRequest, code: str) -> HttpResponse:
+    """The part of a job's page that is asked for again every second while something is under way."""
+    person = demand(request.user, "job:read")
+    context = _progress(_found(person, code))
+    response = render(request, "dispatch/progress.html", context)
+    if not context["is_live"]:
+        # It is over: the history, the receipts and the orders that fit are others now.
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_GET
+@login_required
+def refused(request: HttpRequest, code: str, run: str) -> HttpResponse:
+    """Why rows of a run were refused: reasons and counts, for download. No rows."""
+    person = demand(request.user, "job:read")
+    found = get_object_or_404(_found(person, code).runs, code=run)
+    rows = [
+        {"item": reason.rpartition(":")[0], "rule": reason.rpartition(":")[2], "rows": count}
+        for reason, count in sorted(found.reasons.items(), key=lambda pair: -pair[1])
+    ]
+    return answer_list(
+        request,
+        rows,
+        template="dispatch/refused.html",
+        columns={name: _cell(name) for name in ("item", "rule", "rows")},
+        context={"job": found.job, "run": found},
+    )
+
+
+@require_POST
+@login_required
+def order(request: HttpRequest, code: str, verb: str) -> HttpResponse:
+    """Run now, pause, resume, cancel, replay."""
+    person = demand(request.user, "job:run")
+    found = _found(person, code)
+    by, at = actor(person), clock.now()
+    if verb == "replay":
+        actions.replay(found, since=request.POST.get("since", ""), by=by, at=at)
+    else:
+        verbs: dict[str, Callable[[Job, Actor], Job]] = {
+            "run": lambda job, by: actions.run_now(job, by=by, at=at),
+            "pause": lambda job, by: actions.pause(job, by=by, at=at),
+            "resume": lambda job, by: actions.resume(job, by=by, at=at),
+            "cancel": lambda job, by: actions.cancel(job, by=by, at=at),
+        }
+        if verb not in verbs:
+            raise Http404
+        verbs[verb](found, by)
+    messages.success(request, gettext("The order is on its way to the data plane."))
+    return redirect("job", code=code)
+
+
+def _found(person: Person, code: str) -> Job:
+    return get_object_or_404(queries.visible_jobs(person).select_related("grant", "target"), code=code)
+
+
+def _progress(found: Job) -> dict[str, Any]:
+    """The newest run, how far it is, and whether news of it are to be expected soon."""
+    run = found.runs.order_by("-started_at", "-pk").first()
+    is_running = run is not None and run.state == RunState.RUNNING
+    is_ordered = (
+        found.state == JobState.ACTIVE
+        and found.ordered_at is not None
+        and (run is None or run.told_at < found.ordered_at)
+        and (clock.now() - found.ordered_at).total_seconds() < SILENT_AFTER_S
+    )
+    silent_s = (clock.now() - run.told_at).total_seconds() if run else 0
+    return {
+        "job": found,
+        "run": run,
+        "is_ordered": is_ordered,
+        "is_silent": is_running and silent_s > SILENT_AFTER_S,
+        "is_live": is_ordered or (is_running and silent_s <= SILENT_AFTER_S),
+        "done_rows": run.resumed + run.read - run.read_before if run else 0,
+        "sentence": ((run.error or {}).get("message") or {}).get(language(), "") if run else "",
+    }
+
+
+def _runs(request: HttpRequest, found: Job) -> HttpResponse:
+    return answer_list(
+        request,
+        found.runs.all(),
+        template="dispatch/runs.html",
+        columns={
+            "run": lambda r: r.code,
+            "state": lambda r: r.state,
+            "started_at": lambda r: clock.rfc3339(r.started_at),
+            "ended_at": lambda r: clock.rfc3339(r.ended_at) if r.ended_at else "",
+            "read": lambda r: r.read,
+            "applied": lambda r: r.applied,
+            "refused": lambda r: r.refused,
+            "chunks": lambda r: r.chunks,
+            "rate": lambda r: r.rate,
+            "error": lambda r: (r.error or {}).get("code", ""),
+            "digest": lambda r: r.digest,
+        },
+    )
+
+
+def _handlers(found: Job) -> set[str]:
+    bureaus = Organisation.objects.filter(node=found.target.node, is_bureau=True).values_list(
+        "code", flat=True
+    )
+    return {found.consumer, *bureaus}
+
+
+def _cell(name: str) -> Callable[[dict[str, Any]], str | int | None]:
+    return lambda row: row[name]
+
+
+def _code(person: Person) -> str:
+    return person.organisation.code if person.organisation else ""
