@@ -1,5 +1,6 @@
 """Canonical JSON says one thing in one way, and refuses everything else."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,17 @@ def test_the_plain_case():
     statement = {"b": [1, True, None], "a": "贯通", "": {}}
     assert dumps(statement) == '{"":{},"a":"贯通","b":[1,true,null]}'.encode()
     assert loads(dumps(statement)) == statement
+
+
+class Said(msgspec.Struct):
+    zeta: object
+    alpha: int = 1
+
+
+def test_a_structure_is_an_object_of_its_fields():
+    assert dumps({"of": Said(["a"])}) == dumps({"of": {"alpha": 1, "zeta": ["a"]}})
+    with pytest.raises(NotCanonical):
+        dumps(Said([1.5]))
 
 
 def test_escapes_are_those_of_rfc_8785():

@@ -6,7 +6,7 @@
 
 import asyncio
 import logging
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ class Gateway:
         if scope["type"] != "http":
             return
         head = incoming(scope)
-        call = uuid.uuid4().hex
+        call = secrets.token_hex(16)
         try:
             answer = await self._served(head, receive, call)
         except NotAnswered as no:

@@ -1,6 +1,6 @@
 """The shapes of what comes over the wire. Decoded strictly; nothing is guessed."""
 
-import uuid
+import secrets
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -89,7 +89,7 @@ def call_of(question: Query | Verify, application: Application, call: str) -> Ca
         call=call,
         trace=question.trace or call,
         at=clock.rfc3339(clock.now()),
-        nonce=uuid.uuid4().hex,
+        nonce=secrets.token_hex(16),
         consumer=Consumer(application.node, application.organisation, application.id),
         resource=question.resource,
         grant=question.grant,
@@ -107,7 +107,8 @@ def checked(call: Call) -> Call:
     """The call, if it is within bounds wherever it came from; or RequestMisshapen."""
     texts = (call.call, call.trace, call.resource, call.grant, call.purpose, call.case, *call.fields)
     values = (*call.keys, *call.keys.values(), *call.claims, *call.claims.values())
-    if any(len(text) > 256 or not text.isprintable() for text in (*texts, *values)):
+    said = (*texts, *values)
+    if max(map(len, said)) > 256 or not "".join(said).isprintable():
         raise RequestMisshapen(where="control characters, or a text longer than 256 characters")
     if len(set(call.fields)) != len(call.fields):
         raise RequestMisshapen(where="a field is listed twice")

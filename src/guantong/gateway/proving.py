@@ -69,7 +69,7 @@ def _signed(bundle: Bundle, node: str, receipt: bytes) -> Body:
 def _about(body: Body, call: Call, node: str) -> bool:
     """Whether a receipt of ``node`` speaks of this call, and of the same request as its consumer signed."""
     said = (body["node"], body["call"], body["grant"], body["consumer"])
-    request = canonical.dumps(call.as_body())
+    request = canonical.dumps(call)
     meant = (node, call.call, call.grant, msgspec.to_builtins(call.consumer))
     return said == meant and body["request"] == digest_like(body["request"], request)
 

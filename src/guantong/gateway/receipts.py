@@ -86,7 +86,7 @@ class Ledger:
 
     def asked(self, call: Call) -> Asked:
         """The call with its request digest, over its canonical form."""
-        return Asked(call, self.digest(canonical.dumps(call.as_body())))
+        return Asked(call, self.digest(canonical.dumps(call)))
 
     def mask_salt(self, grant: str) -> bytes:
         """The salt of a grant's hashes: the same as long as the node keeps its subject key."""

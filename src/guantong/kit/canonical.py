@@ -1,6 +1,6 @@
 """One way to write a thing down: canonical JSON (a subset of RFC 8785), canonical base64 (RFC 4648 §4).
 
-The subset: objects, arrays, strings, integers within ±2^53, booleans, null. No fractions, because two
+The subset: objects (msgspec structures among them), arrays, strings, integers within ±2^53, booleans, null. No fractions, because two
 programs print them differently. Keys stay below U+D800, where the order of code points and RFC 8785's
 order of UTF-16 units agree.
 """
@@ -80,4 +80,12 @@ def _inspect(value: Any) -> None:
         for part in value:
             _inspect(part)
     else:
-        raise NotCanonical(why=f"a value of type {kind.__name__}")
+        _inspect_structure(value)
+
+
+def _inspect_structure(value: Any) -> None:
+    """A structure is an object of its fields; the encoder sorts them too."""
+    if not isinstance(value, msgspec.Struct):
+        raise NotCanonical(why=f"a value of type {type(value).__name__}")
+    for name in value.__struct_fields__:
+        _inspect(getattr(value, name))
