@@ -123,7 +123,7 @@ class Exchange:
         self, home: Path, addresses: Mapping[str, str], *, suite_name: str = "international"
     ) -> None:
         self.home = home
-        self.key = suite(suite_name).generate(f"{CITY}.guantong.example/node")
+        self.key = _kept_key(home / "keys" / "node.key", suite_name)
         self.accounts = Accounts(home / "spool", node=CITY, key=self.key, suite=suite(suite_name))
         self.here = Here(
             code=CITY,
@@ -140,3 +140,11 @@ class Exchange:
 
     def close(self) -> None:
         self.accounts.close()
+
+
+def _kept_key(path: Path, suite_name: str) -> SigningKey:
+    """The node's key, the same after a restart."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(suite(suite_name).generate(f"{CITY}.guantong.example/node").to_text())
+    return SigningKey.from_text(path.read_text())

@@ -13,9 +13,9 @@ from tests.exchange.cast import Exchange
 
 from guantong.bundle.jobs import Job
 from guantong.evidence.spool import Spool
-from guantong.exchange import producing
 from guantong.exchange.receipts import Accounts
 from guantong.exchange.run import run
+from guantong.exchange.staging import FolderStore
 from guantong.exchange.targets.mysql import MySQLTarget
 from guantong.exchange.targets.postgresql import PostgreSQLTarget
 
@@ -30,7 +30,8 @@ STEPS: list[tuple[Any, str]] = [
     (MySQLTarget, "_load"),
     (Accounts, "write"),
     (Spool, "append_now"),
-    (producing, "put_aside"),
+    (FolderStore, "put"),
+    (FolderStore, "delete"),
 ]
 
 

@@ -28,6 +28,8 @@ JOBS: dict[str, dict[str, Any]] = {
     "append": {"writing": "append"},
     "append in order": {"writing": "append", "key": ["person_no"]},
     "upsert": UPSERT,
+    "staged": {"staged": True},
+    "staged in order": {"staged": True, "key": ["person_no"]},
 }
 
 

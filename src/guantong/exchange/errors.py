@@ -49,6 +49,14 @@ class JobBusy(ExchangeStopped):
     en = "The job {job} is being run by another process."
 
 
+class RunHeld(ExchangeStopped):
+    """Somebody asked the run to rest; it goes on when it is asked to run again."""
+
+    code = "run_held"
+    zh = "作业 {job} 已按指令停下，再次运行时从断点继续。"
+    en = "The job {job} rests as it was told to; when it is run again it goes on where it stopped."
+
+
 class AddressMissing(ExchangeStopped):
     """The node's secrets name no usable address for a source or target."""
 
@@ -169,3 +177,11 @@ class StagingFull(ExchangeStopped):
     status = 507
     zh = "暂存区已满，批次暂停；清理空间或等待对方取走后自动继续。"
     en = "The staging store is full; the run pauses until there is room or the other side has fetched."
+
+
+class StagingKeyMissing(ExchangeStopped):
+    """The national suite needs a staging key that both nodes hold."""
+
+    code = "staging_key_missing"
+    zh = "缺少暂存密钥 keys/staging.key（32 位十六进制，权限 0600），请与对方节点约定后放入。"
+    en = "There is no keys/staging.key (32 hexadecimal digits, mode 0600); agree on one with the other node."

@@ -63,8 +63,8 @@ class Scribe:
             "writing": job.writing,
         }
 
-    def sign(self, contents: Contents, columns: Mapping[str, Column]) -> Manifest:
-        """The manifest of the next chunk."""
+    def sign(self, contents: Contents, columns: Mapping[str, Column], *, is_ordered: bool) -> Manifest:
+        """The manifest of the next chunk. ``is_ordered``: the run could resume after it."""
         body = {
             **self._head,
             "at": clock.rfc3339(clock.now()),
@@ -77,6 +77,7 @@ class Scribe:
             "schema": [column.as_body(name) for name, column in columns.items()],
             "place": [str(value) for value in contents.place],
             "watermark": {"floor": contents.floor, "high": contents.high},
+            "ordered": is_ordered,
             "prev": self._previous,
         }
         raw = envelope.seal(KIND, body, self._key)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guantong.exchange.receipts import Accounts
+from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore, Store
 from guantong.kit.suites import SigningKey, Suite
 
 
@@ -20,6 +21,17 @@ class Node:
     subject_key: bytes
     addresses: Callable[[], Mapping[str, str]]
     accounts: Accounts
+    quota: int = DEFAULT_QUOTA
+    """Bytes that the staging store may hold."""
+
+    @property
+    def keys(self) -> Path:
+        """Where the node's keys rest."""
+        return self.folder.parent / "keys"
+
+    def store(self) -> Store:
+        """The staging store."""
+        return FolderStore(self.folder / "staging", quota=self.quota)
 
     @property
     def quarantine(self) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from guantong.bundle.deciding import Stopped
+from guantong.bundle.jobs import Job
 from guantong.exchange.ahead import ahead
 from guantong.exchange.chunks import Place, cut
 from guantong.exchange.columns import Column, travelling
@@ -80,6 +81,11 @@ class Producer:
         self._engine: Engine = LocalEngine(self.work)
 
     @property
+    def job(self) -> Job:
+        """The job, as it was when the run began."""
+        return self._permit.job
+
+    @property
     def declaration(self) -> str:
         """The digest of what the job says; see :func:`guantong.exchange.manifests.declaration`."""
         return declaration(self._permit.job, self._node.suite)
@@ -87,14 +93,7 @@ class Producer:
     def parcels(self, start: Start, table: str, judge: Callable[[], Permit]) -> Generator[Parcel]:
         """The run's chunks from ``start`` on. Raises the errors of :mod:`exchange.errors`, and Stopped."""
         limits = self._permit.job.limits
-        scribe = Scribe(
-            self._permit,
-            start.run,
-            start.previous,
-            key=self._node.key,
-            suite=self._node.suite,
-            node=self._node.code,
-        )
+        scribe = self._scribe(start, start.previous)
         now = self._source.now() if self._permit.job.watermark else ""
         state = _Tally(start)
         batches = self._source.read(self._question(start, table))
@@ -102,6 +101,16 @@ class Producer:
         with contextlib.closing(raw):
             for rows in raw:
                 yield self._parcel(rows, start, state, scribe, judge, now)
+
+    def closing(self, start: Start, previous: str, high: str, rows: int) -> Parcel:
+        """The parcel that ends a run: no rows, and the count of all (chunk 0). ``previous`` is the last digest."""
+        contents = Contents(0, rows, 0, 0, "", 0, (), start.floor, high)
+        manifest = self._scribe(start, previous).sign(contents, self.outgoing, is_ordered=bool(self.order))
+        return Parcel(manifest, pl.DataFrame(), b"", (), high, 0, 0)
+
+    def _scribe(self, start: Start, previous: str) -> Scribe:
+        node = self._node
+        return Scribe(self._permit, start.run, previous, key=node.key, suite=node.suite, node=node.code)
 
     def _parcel(
         self,
@@ -139,7 +148,7 @@ class Producer:
             floor=start.floor,
             high=state.high,
         )
-        manifest = scribe.sign(contents, self.outgoing)
+        manifest = scribe.sign(contents, self.outgoing, is_ordered=bool(self.order))
         self._node.accounts.write(
             "provider",
             self._permit,

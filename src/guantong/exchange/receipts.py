@@ -5,6 +5,7 @@ digest as the answer, so that journal, log and verifier treat them alike.
 """
 
 import json
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,8 @@ class Accounts:
         self._suite = suite
         self._chains: dict[str, tuple[int, str]] = {}
         self._closed: dict[str, str] = {}
+        # The two halves of a staged run write from two threads; a chain has one order.
+        self._lock = threading.Lock()
         self._recover()
 
     def has_closed(self, job: str, run: str) -> bool:
@@ -58,8 +61,6 @@ class Accounts:
         rule: str = "",
     ) -> str:
         """Sign a receipt; its digest, once it is on disk. ``reason`` makes it one of a refusal. SpoolFailed."""
-        chain = f"{permit.grant.id}/{self._writer}"
-        number, previous = self._chains.get(chain, (0, None))
         body = {
             "call": batch["run"],
             "trace": batch["run"],
@@ -87,14 +88,17 @@ class Accounts:
             "reason": reason,
             "rule": rule or permit.rule,
             "batch": dict(batch),
-            "chain": chain,
-            "n": number + 1,
-            "prev": previous,
         }
-        raw = envelope.seal(KIND, body, self._key)
-        self._spool.append_now(raw)
-        digest = envelope.digest(raw, self._suite)
-        self._remember(body, digest)
+        return self._append(body, f"{permit.grant.id}/{self._writer}")
+
+    def _append(self, body: Mapping[str, Any], chain: str) -> str:
+        with self._lock:
+            number, previous = self._chains.get(chain, (0, None))
+            whole = {**body, "chain": chain, "n": number + 1, "prev": previous}
+            raw = envelope.seal(KIND, whole, self._key)
+            self._spool.append_now(raw)
+            digest = envelope.digest(raw, self._suite)
+            self._remember(whole, digest)
         return digest
 
     def close(self) -> None:

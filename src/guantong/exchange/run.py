@@ -1,13 +1,12 @@
 """One run (批次) of a job from a local source into a local target, exactly once, from wherever it stands.
 
-The target's ledger alone says how far a run has come; nothing else has to survive. A run whose source has no
-order to resume by starts over, and leaves no trace of its first attempt.
+Straight, each chunk is applied while the next one is made. Staged, chunks are sealed into the store by one thread
+and taken from it by another, as they are when the target is another node's.
 """
 
 import fcntl
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,19 +15,20 @@ from pathlib import Path
 
 from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Binding, Bundle
+from guantong.exchange.ahead import ahead
 from guantong.exchange.decide import Permit, permit
-from guantong.exchange.errors import ColumnsMissing, JobBusy, JobChangedMidway, JobMisdeclared
-from guantong.exchange.fitting import Fit
-from guantong.exchange.manifests import Contents, Scribe
+from guantong.exchange.errors import ChunkDamaged, JobBusy, JobMisdeclared, RunHeld
 from guantong.exchange.node import Node
-from guantong.exchange.producing import Parcel, Producer, Start
+from guantong.exchange.outbox import Outbox
+from guantong.exchange.producing import Parcel, Producer
 from guantong.exchange.progress import Progress, progress_path
-from guantong.exchange.quarantine import put_aside
+from guantong.exchange.receiving import Receiver
+from guantong.exchange.sealing import wrap_for
 from guantong.exchange.sources.opening import open_source
-from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, Target
-from guantong.exchange.targets.opening import open_target
-from guantong.exchange.watermarks import floor_of
-from guantong.kit import clock, envelope
+from guantong.exchange.starting import start_from
+from guantong.exchange.targets.applying import Standing
+from guantong.exchange.unpacking import Unpacker
+from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 
 
@@ -43,15 +43,25 @@ class Outcome:
     refused: int
 
 
-def run(node: Node, bundle: Callable[[], Bundle], job: str) -> Outcome:
+def run(
+    node: Node,
+    bundle: Callable[[], Bundle],
+    job: str,
+    *,
+    since: str | None = None,
+    held: Callable[[], bool] = lambda: False,
+) -> Outcome:
     """Run the job to its end, or resume the run that stands open. ``bundle`` gives the one in force.
+
+    ``since`` gives an open run up and begins one from that watermark (empty: the beginning); ``held`` is asked
+    before every chunk whether the run is to rest (RunHeld).
 
     Raises the errors of :mod:`exchange.errors` and the refusals of :mod:`bundle.refusals`.
     """
     with alone(node.folder / "jobs", job):
         progress = Progress(job, progress_path(node.folder / "progress", job))
         try:
-            outcome = _Run(node, bundle, job, progress).to_its_end()
+            outcome = _Run(node, bundle, job, progress, since, held).to_its_end()
         except GuantongError as fault:
             progress.end("paused" if fault.status >= 500 else "stopped", fault)
             raise
@@ -60,7 +70,17 @@ def run(node: Node, bundle: Callable[[], Bundle], job: str) -> Outcome:
 
 
 class _Run:
-    def __init__(self, node: Node, bundle: Callable[[], Bundle], job: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        node: Node,
+        bundle: Callable[[], Bundle],
+        job: str,
+        progress: Progress,
+        since: str | None,
+        held: Callable[[], bool],
+    ) -> None:
+        self._since = since
+        self._held = held
         self._node = node
         self._bundle = bundle
         self._job = job
@@ -69,23 +89,33 @@ class _Run:
         self._binding = self._bound()
 
     def to_its_end(self) -> Outcome:
-        addresses = self._node.addresses()
-        with closing(open_source(self._binding, addresses)) as source:
+        with closing(open_source(self._binding, self._node.addresses())) as source:
             found = source.find(self._binding.table)
             producer = Producer(self._node, self._permit, source, found, self._binding.columns)
-            landing = self._landing(producer)
-            with closing(open_target(self._permit.target, landing, addresses)) as target:
-                fit = self._fit(producer, target)
-                start = self._start(producer, target, landing)
-                self._progress.run = start.run
-                parcels = producer.parcels(start, self._binding.table, self._judge)
-                with closing(parcels):
-                    high = self._apply_all(parcels, fit, target, start)
-                return self._close(producer, target, high, start)
+            with Receiver(
+                self._node, self._permit, producer.outgoing, self._progress, is_ordered=bool(producer.order)
+            ) as receiver:
+                receiver.sign_for_the_last(producer.declaration)
+                if self._permit.job.staged:
+                    return self._staged(producer, receiver)
+                return self._straight(producer, receiver)
 
-    # ── before the first row ──
+    def give_up(self) -> None:
+        with closing(open_source(self._binding, self._node.addresses())) as source:
+            found = source.find(self._binding.table)
+            producer = Producer(self._node, self._permit, source, found, self._binding.columns)
+            with Receiver(
+                self._node, self._permit, producer.outgoing, self._progress, is_ordered=bool(producer.order)
+            ) as receiver:
+                receiver.give_up()
+        outbox = Outbox(self._node.store(), self._job)
+        standing = outbox.standing(self._node.suite)
+        if not standing.is_closed:
+            outbox.forget(standing.run)
 
     def _judge(self) -> Permit:
+        if self._held():
+            raise RunHeld(job=self._job)
         return permit(self._bundle(), self._job, at=clock.now())
 
     def _judge_first(self) -> Permit:
@@ -102,139 +132,107 @@ class _Run:
             )
         return binding
 
-    def _landing(self, producer: Producer) -> Landing:
-        job, target = self._permit.job, self._permit.target
-        aside = job.writing == "replace" or (job.writing == "append" and not producer.order)
-        return Landing(
-            job=job.id,
-            table=target.table,
-            columns={target.columns[item]: column for item, column in producer.outgoing.items()},
-            writing=job.writing,
-            key=tuple(target.columns[item] for item in job.key if item in job.fields),
-            aside=aside and job.reading == "full",
-        )
+    # ── straight ──
 
-    def _fit(self, producer: Producer, target: Target) -> Fit:
-        found, columns = target.find(), self._permit.target.columns
-        missing = [columns[item] for item in producer.outgoing if columns[item] not in found.columns]
-        if missing:
-            raise ColumnsMissing(
-                name=self._permit.target.source, table=self._permit.target.table, columns=", ".join(missing)
-            )
-        return Fit(
-            producer.outgoing,
-            found.columns,
-            columns,
-            stores_nul=target.stores_nul,
-            stores_nan=target.stores_nan,
-        )
+    def _straight(self, producer: Producer, receiver: Receiver) -> Outcome:
+        standing = receiver.standing()
+        start, is_fresh = start_from(standing, producer, is_aside=receiver.landing.aside, since=self._since)
+        receiver.begin(start.run, fresh=is_fresh)
+        self._progress.run = start.run
+        self._progress.resumed_rows = 0 if is_fresh else standing.rows
+        with closing(producer.parcels(start, self._binding.table, self._judge)) as parcels:
+            self._apply_all(parcels, receiver)
+        now = receiver.standing()
+        has_chunks = now.run == start.run
+        last = now if has_chunks else Standing(previous=start.previous, high=start.high)
+        return self._closed(receiver, producer.closing(start, last.previous, last.high, last.rows))
 
-    def _start(self, producer: Producer, target: Target, landing: Landing) -> Start:
-        standing = target.standing()
-        if standing.is_closed:
-            if standing.run and not self._node.accounts.has_closed(self._job, standing.run):
-                # A crash came between the closing line and its receipt.
-                self._sign_for(producer, standing.run, standing.chunk, standing.rows, standing.previous)
-            return self._anew(target, self._floor(producer, standing))
-        said = envelope.read(standing.manifest).body
-        is_same = said.get("declaration") == producer.declaration
-        if not is_same and landing.writing == "append" and not landing.aside:
-            raise JobChangedMidway(job=self._job, run=standing.run)
-        if not (is_same and producer.order and standing.is_whole):
-            return self._anew(target, said["watermark"]["floor"])
-        target.begin(standing.run, fresh=False)
-        self._progress.resumed_rows = standing.rows
-        return Start(
-            standing.run,
-            standing.chunk,
-            standing.place,
-            standing.previous,
-            said["watermark"]["floor"],
-            standing.high,
-        )
-
-    def _anew(self, target: Target, floor: str) -> Start:
-        started = f"{clock.millis():013d}-{secrets.token_hex(4)}"
-        target.begin(started, fresh=True)
-        job = self._permit.job
-        return Start(started, floor=floor, high=floor, is_floor_had=job.writing == "append" and not job.key)
-
-    def _floor(self, producer: Producer, standing: Standing) -> str:
-        job = self._permit.job
-        if job.reading != "watermark":
-            return ""
-        return floor_of(standing.high, job.overlap_s, producer.kinds[job.watermark])
-
-    # ── chunk by chunk ──
-
-    def _apply_all(self, parcels: Generator[Parcel], fit: Fit, target: Target, start: Start) -> str:
-        """Apply each parcel while the next one is being made; the highest watermark of all."""
-        high = start.high
+    def _apply_all(self, parcels: Generator[Parcel], receiver: Receiver) -> None:
+        """Apply each parcel while the next one is being made."""
         under_way: Future[None] | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="applying") as applying:
             for parcel in parcels:
-                load, refused = self._encoded(parcel, fit, target, start.run)
+                load, refused = receiver.encoded(parcel)
                 if under_way is not None:
                     under_way.result()
-                under_way = applying.submit(self._apply, parcel, load, refused, target, start.run)
-                high = parcel.high
+                under_way = applying.submit(receiver.apply, parcel, load, refused)
                 del parcel, load
             if under_way is not None:
                 under_way.result()
-        return high
 
-    def _encoded(self, parcel: Parcel, fit: Fit, target: Target, run: str) -> tuple[Load, int]:
-        fitted = fit.fit(parcel.rows)
-        if fitted.refused.height:
-            chunk = parcel.manifest.body["chunk"]
-            put_aside(
-                self._node.quarantine, job=self._job, run=run, chunk=chunk, side="target", rows=fitted.refused
-            )
-        return target.encode(fitted.rows), fitted.refused.height
+    def _closed(self, receiver: Receiver, last: Parcel) -> Outcome:
+        rows, chunks = receiver.close_run(last)
+        run = str(last.manifest.body["run"])
+        return Outcome(run, chunks, rows, self._progress.read, self._progress.refused)
 
-    def _apply(self, parcel: Parcel, load: Load, refused: int, target: Target, run: str) -> None:
-        chunk = parcel.manifest.body["chunk"]
-        target.apply(
-            load,
-            Entry(
-                run, chunk, load.rows, parcel.manifest.raw, parcel.place, parcel.high, parcel.manifest.digest
-            ),
+    # ── through the staging store ──
+
+    def _staged(self, producer: Producer, receiver: Receiver) -> Outcome:
+        outbox = Outbox(self._node.store(), self._job)
+        standing = outbox.standing(self._node.suite)
+        applied = receiver.standing()
+        is_behind = (
+            standing.is_closed
+            and bool(standing.run)
+            and not (applied.run == standing.run and applied.is_closed)
         )
-        self._progress.add(chunk=chunk, read=parcel.read, applied=load.rows, refused=parcel.refused + refused)
+        sending = ahead(self._send(producer, outbox, standing, receiver), depth=2) if not is_behind else None
+        run = standing.run if sending is None else next(sending)
+        self._progress.run = run
+        try:
+            return self._take(run, outbox, receiver, sending)
+        finally:
+            if sending is not None:
+                sending.close()
 
-    # ── after the last row ──
+    def _send(
+        self, producer: Producer, outbox: Outbox, standing: Standing, receiver: Receiver
+    ) -> Iterator[str]:
+        """Fill the outbox; yields the run's name once it is known, and again for every chunk."""
+        start, is_fresh = start_from(standing, producer, is_aside=receiver.landing.aside, since=self._since)
+        if is_fresh and not standing.is_closed:
+            outbox.forget(standing.run)
+        yield start.run
+        suite = self._node.suite
+        wrap = wrap_for(suite, self._node.key.public, own=self._node.key, keys=self._node.keys)
+        with closing(producer.parcels(start, self._binding.table, self._judge)) as parcels:
+            for parcel in parcels:
+                outbox.post(parcel, suite, wrap)
+                yield start.run
+        now = outbox.standing(suite)
+        last = now if now.run == start.run else Standing(previous=start.previous, high=start.high)
+        outbox.close_run(producer.closing(start, last.previous, last.high, 0))
 
-    def _close(self, producer: Producer, target: Target, high: str, start: Start) -> Outcome:
-        """Sign for the whole run (chunk 0), put it in place, and leave the consumer's receipt."""
-        before = target.standing()
-        has_chunks = before.run == start.run
-        previous = before.previous if has_chunks else start.previous
-        rows = before.rows if has_chunks else 0
-        chunks = before.chunk if has_chunks else 0
-        scribe = Scribe(
-            self._permit,
-            start.run,
-            previous,
-            key=self._node.key,
-            suite=self._node.suite,
-            node=self._node.code,
-        )
-        closing_words = Contents(0, rows, 0, 0, "", 0, (), start.floor, high)
-        manifest = scribe.sign(closing_words, producer.outgoing)
-        target.close_run(Entry(start.run, 0, rows, manifest.raw, (), high, manifest.digest))
-        self._sign_for(producer, start.run, chunks, rows, manifest.digest)
-        return Outcome(start.run, chunks, rows, self._progress.read, self._progress.refused)
+    def _take(
+        self, run: str, outbox: Outbox, receiver: Receiver, sending: "Generator[str] | None"
+    ) -> Outcome:
+        """Apply what the outbox holds of the run, up to its closing."""
+        unpacker = Unpacker(self._node, self._judge, self._bundle)
+        standing = receiver.standing()
+        is_fresh = standing.run != run
+        receiver.begin(run, fresh=is_fresh)
+        chunk, previous = (0, "") if is_fresh else (standing.chunk, standing.previous)
+        while True:
+            posted = outbox.after(run, chunk)
+            while posted is None:
+                if sending is None:
+                    raise ChunkDamaged(run=run, chunk=chunk + 1)
+                if next(sending, None) is None:
+                    sending = None
+                posted = outbox.after(run, chunk)
+            parcel = unpacker.unpacked(posted, outbox.sealed, previous=previous)
+            if not posted.sealed_name:
+                return self._closed(receiver, parcel)
+            load, refused = receiver.encoded(parcel)
+            receiver.apply(parcel, load, refused)
+            chunk, previous = chunk + 1, parcel.manifest.digest
+            outbox.fetched(run, chunk)
 
-    def _sign_for(self, producer: Producer, run: str, chunks: int, rows: int, manifest: str) -> None:
-        """The consumer's receipt of a whole run."""
-        self._node.accounts.write(
-            "consumer",
-            self._permit,
-            batch={"job": self._job, "run": run, "chunks": chunks},
-            rows=rows,
-            manifest=manifest,
-            declaration=producer.declaration,
-        )
+
+def give_up(node: Node, bundle: Callable[[], Bundle], job: str) -> None:
+    """Cancel the run that stands open: a replacement leaves no trace, what was appended or updated stays."""
+    with alone(node.folder / "jobs", job):
+        _Run(node, bundle, job, Progress(job), None, lambda: False).give_up()
 
 
 @contextmanager

@@ -1,8 +1,12 @@
-"""SQLite: read through ADBC. Its columns hold what they like, so every value comes as text and is judged as such."""
+"""SQLite: read through ADBC. Its columns hold what they like, so every value comes as text and is judged as such.
 
-import sqlite3
+Everything of a run goes through ADBC's own SQLite: a second library in the same process would take away the file
+locks of the first (https://sqlite.org/howtocorrupt.html, section 2.2).
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import adbc_driver_manager
@@ -31,6 +35,7 @@ _DECLARED: tuple[tuple[str, Kind], ...] = (
     ("FLOA", "float"),
     ("DOUB", "float"),
 )
+WAIT = "PRAGMA busy_timeout = 10000"
 _EMPTY = {True: "x''", False: "''"}
 
 
@@ -40,13 +45,13 @@ class SQLiteSource:
     def __init__(self, name: str, address: str) -> None:
         self._name = name
         self._uri = uri_of(address, "ro")
-        self._connection = connected(name, self._uri)
+        self._link = Link(name, self._uri)
         self._found: dict[str, Found] = {}
 
     def find(self, table: str) -> Found:
         """See :class:`guantong.exchange.sources.reading.Source`."""
         with truthful(self._name, table):
-            self._found[table] = found = find(self._connection, self._name, table)
+            self._found[table] = found = find(self._link, self._name, table)
         return found
 
     def read(self, question: Question) -> Iterator[pl.DataFrame]:
@@ -73,7 +78,7 @@ class SQLiteSource:
 
     def close(self) -> None:
         """See :class:`guantong.exchange.sources.reading.Source`."""
-        self._connection.close()
+        self._link.close()
 
 
 def uri_of(address: str, mode: str) -> str:
@@ -81,31 +86,37 @@ def uri_of(address: str, mode: str) -> str:
     return f"file:{quote(unquote(urlsplit(address).path))}?mode={mode}"
 
 
-def connected(name: str, uri: str) -> sqlite3.Connection:
-    """A connection that commits by itself. DatabaseUnreachable."""
-    try:
-        # Closed by the thread that opened it, used by the one that applies.
-        connection = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
-    except sqlite3.Error:
-        raise DatabaseUnreachable(name=name) from None
-    return connection
+class Link:
+    """A connection that commits by itself and waits ten seconds for other writers. DatabaseUnreachable."""
+
+    def __init__(self, name: str, uri: str) -> None:
+        try:
+            self.connection = dbapi.connect(uri, autocommit=True)
+        except adbc_driver_manager.Error:
+            raise DatabaseUnreachable(name=name) from None
+        self.do(WAIT)
+
+    def do(self, statement: str, *values: object) -> list[Any]:
+        """The rows that a statement answers with."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.connection.close()
 
 
-def find(connection: sqlite3.Connection, name: str, table: str) -> Found:
+def find(link: Link, name: str, table: str) -> Found:
     """The table's columns and keys, or TableVanished."""
-    described = connection.execute(
-        'SELECT name, type, "notnull", pk FROM pragma_table_info(?)', [table]
-    ).fetchall()
+    described = link.do('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', table)
     if not described:
         raise TableVanished(name=name, table=table)
     columns = {row[0]: _column(row) for row in described}
     primary = frozenset(row[0] for row in described if row[3])
     keys = [primary] if primary else []
-    for (index,) in connection.execute(
-        'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', [table]
-    ).fetchall():
-        parts = [row[0] for row in connection.execute("SELECT name FROM pragma_index_info(?)", [index])]
+    for (index,) in link.do('SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', table):
+        parts = [row[0] for row in link.do("SELECT name FROM pragma_index_info(?)", index)]
         if all(part in columns and not columns[part].is_nullable for part in parts):
             keys.append(frozenset(parts))
     return Found(columns, tuple(keys))
@@ -125,7 +136,7 @@ def truthful(name: str, table: str) -> Iterator[None]:
         yield
     except ExchangeStopped:
         raise
-    except (sqlite3.Error, adbc_driver_manager.Error) as fault:
+    except adbc_driver_manager.Error as fault:
         if "no such table" in str(fault):
             raise TableVanished(name=name, table=table) from fault
         raise DatabaseLost(name=name) from fault

@@ -91,6 +91,9 @@ class Target(Protocol):
     def begin(self, run: str, *, fresh: bool) -> None:
         """Make ready for chunks of ``run``; ``fresh`` removes what an abandoned run has left aside."""
 
+    def give_up(self) -> None:
+        """Forget the run that stands open, and what it has gathered aside. What it applied stays."""
+
     def encode(self, rows: pl.DataFrame) -> Load:
         """``rows`` (columns named by column) as :meth:`apply` takes them. May run in another thread."""
 

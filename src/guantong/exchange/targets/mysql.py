@@ -86,11 +86,18 @@ class MySQLTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         with self._truthful():
             if fresh:
-                self._start_over(run)
+                self._forget(run)
+                if self._landing.aside:
+                    self._do(f"CREATE TABLE {self._aside} LIKE {quoted(self._landing.table)}")
             if self._needs_stage():
                 names = ", ".join(quoted(name) for name in self._landing.columns)
                 table = quoted(self._landing.table)
                 self._do(f"CREATE TEMPORARY TABLE {STAGE} SELECT {names} FROM {table} LIMIT 0")  # noqa: S608 - quoted
+
+    def give_up(self) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with self._truthful():
+            self._forget("")
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -129,14 +136,12 @@ class MySQLTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         self._connection.close()
 
-    def _start_over(self, run: str) -> None:
+    def _forget(self, run: str) -> None:
         with self._transaction():
             forget = f"""DELETE FROM {LEDGER} WHERE job = %s AND run <> %s AND run NOT IN
                 (SELECT run FROM (SELECT run FROM {LEDGER} WHERE job = %s AND chunk = 0) AS closed)"""  # noqa: S608
             self._do(forget, self._landing.job, run, self._landing.job)
         self._do(f"DROP TABLE IF EXISTS {self._aside}")
-        if self._landing.aside:
-            self._do(f"CREATE TABLE {self._aside} LIKE {quoted(self._landing.table)}")
 
     def _moves_rows(self) -> bool:
         """Whether rows are moved, and not the table: always to append, and where triggers or keys hang on it."""

@@ -75,10 +75,18 @@ class PostgreSQLTarget:
         with dialect.truthful(self._name, self._landing.table):
             if fresh:
                 with self._connection.transaction():
-                    self._start_over(run)
+                    self._forget(run)
+                    if self._landing.aside:
+                        self._do(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
+                            self._aside, self._table))  # fmt: skip
             if self._needs_stage():
                 self._do(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
                     sql.Identifier(STAGE), sql.SQL(", ").join(self._stage_columns())))  # fmt: skip
+
+    def give_up(self) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with dialect.truthful(self._name, self._landing.table), self._connection.transaction():
+            self._forget("")
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -113,14 +121,11 @@ class PostgreSQLTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         self._connection.close()
 
-    def _start_over(self, run: str) -> None:
+    def _forget(self, run: str) -> None:
         forget = "DELETE FROM {0} l WHERE job = %s AND run <> %s AND NOT EXISTS (SELECT FROM {0} c \
                   WHERE c.job = l.job AND c.run = l.run AND c.chunk = 0)"
         self._connection.execute(sql.SQL(forget).format(self._ledger), [self._landing.job, run])
         self._do(sql.SQL("DROP TABLE IF EXISTS {}").format(self._aside))
-        if self._landing.aside:
-            self._do(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
-                self._aside, self._table))  # fmt: skip
 
     def _enter(self, entry: Entry) -> bool:
         """Write the ledger's line; False if it is there already."""

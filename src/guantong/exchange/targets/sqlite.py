@@ -1,11 +1,10 @@
 """SQLite as a target: one file, one writer, chunks and the ledger's lines in the same transactions."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from contextlib import contextmanager, suppress
 
+import adbc_driver_manager
 import polars as pl
 
 from guantong.exchange.converting import as_text
@@ -22,8 +21,8 @@ CREATE TABLE IF NOT EXISTS {LEDGER} (
     PRIMARY KEY (job, run, chunk)) WITHOUT ROWID
 """
 _STANDING = f"""
-SELECT run, chunk, rows, place, digest, high, manifest FROM {LEDGER} WHERE job = ?1
-AND run = (SELECT max(run) FROM {LEDGER} WHERE job = ?1) ORDER BY chunk
+SELECT run, chunk, rows, place, digest, high, manifest FROM {LEDGER} WHERE job = ?
+AND run = (SELECT max(run) FROM {LEDGER} WHERE job = ?) ORDER BY chunk
 """  # noqa: S608 - a name of ours
 _ENTER = f"""
 INSERT OR IGNORE INTO {LEDGER} (job, run, chunk, rows, digest, high, place, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -39,23 +38,21 @@ class SQLiteTarget:
     def __init__(self, name: str, address: str, landing: Landing) -> None:
         self._name = name
         self._landing = landing
-        self._connection = dialect.connected(name, dialect.uri_of(address, "rw"))
+        self._link = dialect.Link(name, dialect.uri_of(address, "rw"))
         self._table = quoted(landing.table)
         self._aside = "guantong_aside_" + short(landing.job)
 
     def find(self) -> Found:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         with self._truthful():
-            return dialect.find(self._connection, self._name, self._landing.table)
+            return dialect.find(self._link, self._name, self._landing.table)
 
     def standing(self) -> Standing:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         with self._truthful():
-            self._connection.execute(_CREATE)
-            lines = self._connection.execute(_STANDING, [self._landing.job]).fetchall()
-            there = self._connection.execute(
-                "SELECT 1 FROM sqlite_master WHERE name = ?", [self._aside]
-            ).fetchone()
+            self._link.do(_CREATE)
+            lines = self._link.do(_STANDING, self._landing.job, self._landing.job)
+            there = self._link.do("SELECT 1 FROM sqlite_master WHERE name = ?", self._aside)
         return standing_of(lines, is_whole=not self._landing.aside or bool(there))
 
     def begin(self, run: str, *, fresh: bool) -> None:
@@ -63,14 +60,16 @@ class SQLiteTarget:
         if not fresh:
             return
         with self._transaction():
-            forget = f"""DELETE FROM {LEDGER} WHERE job = ?1 AND run <> ?2 AND run NOT IN
-                (SELECT run FROM {LEDGER} WHERE job = ?1 AND chunk = 0)"""  # noqa: S608 - a name of ours
-            self._connection.execute(forget, [self._landing.job, run])
-            self._connection.execute(f"DROP TABLE IF EXISTS {self._aside}")
+            self._forget(run)
             if self._landing.aside:
-                self._connection.execute(
+                self._link.do(
                     f"CREATE TABLE {self._aside} AS SELECT {self._names()} FROM {self._table} LIMIT 0"  # noqa: S608 - quoted
                 )
+
+    def give_up(self) -> None:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        with self._transaction():
+            self._forget("")
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -81,12 +80,13 @@ class SQLiteTarget:
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         with self._transaction():
-            if not self._enter(entry):
+            if not self._enter(entry) or not load.rows:
                 return
             marks = ", ".join("?" for _ in self._landing.columns)
             into = self._aside if self._landing.aside else self._table
             insert = f"INSERT INTO {into} ({self._names()}) VALUES ({marks}){self._on_conflict()}"  # noqa: S608 - quoted
-            self._connection.executemany(insert, cast("list[tuple[Any, ...]]", load.data))
+            with self._link.connection.cursor() as cursor:
+                cursor.executemany(insert, load.data)
 
     def close_run(self, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -94,16 +94,22 @@ class SQLiteTarget:
             if not self._enter(entry) or not self._landing.aside:
                 return
             if self._landing.writing == "replace":
-                self._connection.execute(f"DELETE FROM {self._table}")  # noqa: S608 - quoted
+                self._link.do(f"DELETE FROM {self._table}")  # noqa: S608 - quoted
             names = self._names()
-            self._connection.execute(
+            self._link.do(
                 f"INSERT INTO {self._table} ({names}) SELECT {names} FROM {self._aside}"  # noqa: S608 - quoted
             )
-            self._connection.execute(f"DROP TABLE {self._aside}")
+            self._link.do(f"DROP TABLE {self._aside}")
 
     def close(self) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
-        self._connection.close()
+        self._link.close()
+
+    def _forget(self, run: str) -> None:
+        forget = f"""DELETE FROM {LEDGER} WHERE job = ? AND run <> ? AND run NOT IN
+            (SELECT run FROM {LEDGER} WHERE job = ? AND chunk = 0)"""  # noqa: S608 - a name of ours
+        self._link.do(forget, self._landing.job, run, self._landing.job)
+        self._link.do(f"DROP TABLE IF EXISTS {self._aside}")
 
     def _enter(self, entry: Entry) -> bool:
         """Write the ledger's line; False if it is there already."""
@@ -111,7 +117,8 @@ class SQLiteTarget:
             self._landing.job, entry.run, entry.chunk, entry.rows, entry.digest, entry.high,
             json.dumps(entry.place), entry.manifest.decode(),
         ]  # fmt: skip
-        return self._connection.execute(_ENTER, values).rowcount == 1
+        self._link.do(_ENTER, *values)
+        return bool(self._link.do("SELECT changes()")[0][0])
 
     def _names(self) -> str:
         return ", ".join(quoted(name) for name in self._landing.columns)
@@ -129,22 +136,24 @@ class SQLiteTarget:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._truthful():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._link.do("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                with suppress(adbc_driver_manager.Error):  # a full disk may have rolled back by itself
+                    self._link.do("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self._link.do("COMMIT")
 
     @contextmanager
     def _truthful(self) -> Iterator[None]:
         with dialect.truthful(self._name, self._landing.table):
             try:
                 yield
-            except sqlite3.IntegrityError as fault:
-                raise TargetRefused(table=self._landing.table, why=fault.sqlite_errorname) from fault
+            except adbc_driver_manager.Error as fault:
+                if "constraint failed" not in str(fault):
+                    raise
+                raise TargetRefused(table=self._landing.table, why="SQLite constraint") from fault
 
 
 def _written(name: str, held: pl.DataType) -> pl.Expr:

@@ -1,0 +1,156 @@
+"""The consumer's half of a run: fit each chunk to the target, apply it with its line in the ledger, close the run.
+
+The target's ledger alone says how far a run has come; nothing else has to survive.
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from guantong.exchange.columns import Column
+from guantong.exchange.decide import Permit
+from guantong.exchange.errors import ColumnsMissing
+from guantong.exchange.fitting import Fit
+from guantong.exchange.node import Node
+from guantong.exchange.producing import Parcel
+from guantong.exchange.progress import Progress
+from guantong.exchange.quarantine import put_aside
+from guantong.exchange.targets.applying import Entry, Landing, Load, Standing
+from guantong.exchange.targets.opening import open_target
+
+
+class Receiver:
+    """One run's writing side. ``travelling`` are the fields as they arrive; ``is_ordered``: a run can resume."""
+
+    def __init__(
+        self,
+        node: Node,
+        permit: Permit,
+        travelling: Mapping[str, Column],
+        progress: Progress,
+        *,
+        is_ordered: bool,
+    ) -> None:
+        """Open the target. ColumnsMissing, TypeUnfit, or what the database says."""
+        self._node = node
+        self._permit = permit
+        self._progress = progress
+        self.landing = _landing(permit, travelling, is_ordered=is_ordered)
+        self._target = open_target(permit.target, self.landing, node.addresses())
+        try:
+            self._fit = self._fitted(travelling)
+        except BaseException:
+            self._target.close()
+            raise
+
+    def standing(self) -> Standing:
+        """How far the job has come here."""
+        return self._target.standing()
+
+    def begin(self, run: str, *, fresh: bool) -> None:
+        """Make ready for chunks of ``run``; ``fresh`` forgets a run that stands open."""
+        self._target.begin(run, fresh=fresh)
+
+    def give_up(self) -> None:
+        """Forget the run that stands open. What it applied stays."""
+        self._target.give_up()
+
+    def encoded(self, parcel: Parcel) -> tuple[Load, int]:
+        """The parcel as the target takes it, and how many of its rows cannot be stored (they are put aside)."""
+        fitted = self._fit.fit(parcel.rows)
+        if fitted.refused.height:
+            body = parcel.manifest.body
+            put_aside(
+                self._node.quarantine, job=body["job"], run=body["run"], chunk=body["chunk"],
+                side="target", rows=fitted.refused,
+            )  # fmt: skip
+        return self._target.encode(fitted.rows), fitted.refused.height
+
+    def apply(self, parcel: Parcel, load: Load, refused: int) -> None:
+        """Write the chunk and its line."""
+        body = parcel.manifest.body
+        self._target.apply(
+            load,
+            Entry(
+                body["run"],
+                body["chunk"],
+                load.rows,
+                parcel.manifest.raw,
+                parcel.place,
+                parcel.high,
+                parcel.manifest.digest,
+            ),
+        )
+        self._progress.add(
+            chunk=body["chunk"], read=parcel.read, applied=load.rows, refused=parcel.refused + refused
+        )
+
+    def close_run(self, parcel: Parcel) -> tuple[int, int]:
+        """The run is whole: put it in place, leave the receipt; how many rows and chunks it had."""
+        run = parcel.manifest.body["run"]
+        before = self.standing()
+        is_known = before.run == run
+        rows, chunks = (before.rows, before.chunk) if is_known else (0, 0)
+        if not (is_known and before.is_closed):
+            self._target.close_run(
+                Entry(run, 0, rows, parcel.manifest.raw, (), parcel.high, parcel.manifest.digest)
+            )
+        self._sign_for(run, chunks, rows, parcel.manifest.digest, parcel.manifest.body["declaration"])
+        return rows, chunks
+
+    def sign_for_the_last(self, declaration: str) -> None:
+        """Leave the receipt of the last closed run, if a crash came between its closing and its receipt."""
+        last = self.standing()
+        if last.is_closed and last.run and not self._node.accounts.has_closed(self._permit.job.id, last.run):
+            self._sign_for(last.run, last.chunk, last.rows, last.previous, declaration)
+
+    def close(self) -> None:
+        """Give the target back."""
+        self._target.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fitted(self, travelling: Mapping[str, Column]) -> Fit:
+        found, declared = self._target.find(), self._permit.target
+        missing = [
+            declared.columns[item] for item in travelling if declared.columns[item] not in found.columns
+        ]
+        if missing:
+            raise ColumnsMissing(name=declared.source, table=declared.table, columns=", ".join(missing))
+        return Fit(
+            travelling,
+            found.columns,
+            declared.columns,
+            stores_nul=self._target.stores_nul,
+            stores_nan=self._target.stores_nan,
+        )
+
+    def _sign_for(self, run: str, chunks: int, rows: int, manifest: str, declaration: str) -> None:
+        self._node.accounts.write(
+            "consumer",
+            self._permit,
+            batch={"job": self._permit.job.id, "run": run, "chunks": chunks},
+            rows=rows,
+            manifest=manifest,
+            declaration=declaration,
+        )
+
+
+def _landing(permit: Permit, travelling: Mapping[str, Column], *, is_ordered: bool) -> Landing:
+    """Rows that a broken run could not take back, or not resume, are gathered aside first."""
+    job, target = permit.job, permit.target
+    aside = job.writing == "replace" or (job.writing == "append" and not is_ordered)
+    return Landing(
+        job=job.id,
+        table=target.table,
+        columns={target.columns[item]: column for item, column in travelling.items()},
+        writing=job.writing,
+        key=tuple(target.columns[item] for item in job.key if item in job.fields),
+        aside=aside and job.reading == "full",
+    )

@@ -1,0 +1,49 @@
+"""From where a run goes on: pure, from what is on record and what the job says today."""
+
+import secrets
+
+from guantong.exchange.errors import JobChangedMidway, JobMisdeclared
+from guantong.exchange.producing import Producer, Start
+from guantong.exchange.targets.applying import Standing
+from guantong.exchange.watermarks import floor_of
+from guantong.kit import clock, envelope
+
+
+def start_from(
+    standing: Standing, producer: Producer, *, is_aside: bool, since: str | None = None
+) -> tuple[Start, bool]:
+    """Where to take up, and whether that is a fresh run, to which nothing of an open one belongs.
+
+    An open run goes on if its source has an order and the job still says the same. Otherwise it starts over,
+    which harms nobody if its rows are not in the target yet, or meet their equals there. JobChangedMidway if
+    neither is so. ``since`` asks for a fresh run from that watermark (empty: from the beginning).
+    """
+    job = producer.job
+    if since is not None:
+        if job.writing == "append" and not job.key:
+            raise JobMisdeclared(
+                job=job.id,
+                why_zh="没有主键的追加写入不能重放",
+                why_en="appending without a key cannot be replayed",
+            )
+        return _anew(producer, since), True
+    if standing.is_closed:
+        floor = ""
+        if job.reading == "watermark":
+            floor = floor_of(standing.high, job.overlap_s, producer.kinds[job.watermark])
+        return _anew(producer, floor), True
+    said = envelope.read(standing.manifest).body
+    is_same = said["declaration"] == producer.declaration
+    if not is_same and job.writing == "append" and not is_aside:
+        raise JobChangedMidway(job=job.id, run=standing.run)
+    floor = said["watermark"]["floor"]
+    if not (is_same and producer.order and standing.is_whole):
+        return _anew(producer, floor), True
+    resumed = Start(standing.run, standing.chunk, standing.place, standing.previous, floor, standing.high)
+    return resumed, False
+
+
+def _anew(producer: Producer, floor: str) -> Start:
+    run = f"{clock.millis():013d}-{secrets.token_hex(4)}"
+    is_had = producer.job.writing == "append" and not producer.job.key
+    return Start(run, floor=floor, high=floor, is_floor_had=is_had)
