@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Self, Union
 
 from guantong.kit.errors import GuantongError
@@ -82,9 +83,9 @@ class Spool:
         self._file, self._start, self._length = self._reopened()
         self._broken: str | None = None
         self._closing = False
-        self._waiting: list[tuple[bytes, Done]] = []
+        self._arrivals: SimpleQueue[list[tuple[bytes, Done]]] = SimpleQueue()
         self._gathered: list[tuple[bytes, Done]] = []
-        self._bell = threading.Condition()
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._write_batches, name=f"spool-{writer}", daemon=True)
         self._thread.start()
 
@@ -104,9 +105,9 @@ class Spool:
 
     def close(self) -> None:
         """Write what is waiting and let go of the folder."""
-        with self._bell:
+        with self._door:
             self._closing = True
-            self._bell.notify()
+            self._arrivals.put([])  # only to wake the writer
         self._thread.join()
         os.close(self._file)
         os.close(self._lock_file)
@@ -130,21 +131,19 @@ class Spool:
             _tell([done for _, done in gathered], failed)
 
     def _add(self, records: "list[tuple[bytes, Done]]") -> None:
-        with self._bell:
+        with self._door:
             if self._closing:
                 raise SpoolFailed(why="the spool is closed")
-            self._waiting += records
-            self._bell.notify()
+            self._arrivals.put(records)
 
     def _write_batches(self) -> None:
-        while True:
-            with self._bell:
-                while not self._waiting and not self._closing:
-                    self._bell.wait()
-                batch, self._waiting = self._waiting, []
-            if not batch:
-                return
-            self._write(batch)
+        # Nothing arrives once it is closing (see _add), so what is empty then stays empty.
+        while not (self._closing and self._arrivals.empty()):
+            batch = self._arrivals.get()
+            while not self._arrivals.empty():
+                batch += self._arrivals.get()
+            if batch:
+                self._write(batch)
 
     def _write(self, batch: "list[tuple[bytes, Done]]") -> None:
         failed: SpoolFailed | None = None

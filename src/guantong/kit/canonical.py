@@ -1,8 +1,8 @@
 """One way to write a thing down: canonical JSON (a subset of RFC 8785), canonical base64 (RFC 4648 §4).
 
-The subset: objects (msgspec structures among them), arrays, strings, integers within ±2^53, booleans, null. No fractions, because two
-programs print them differently. Keys stay below U+D800, where the order of code points and RFC 8785's
-order of UTF-16 units agree.
+The subset: objects (msgspec structures too), arrays, strings, integers within ±2^53, booleans, null. No
+fractions, because two programs print them differently. Keys stay below U+D800, where the order of code
+points and RFC 8785's order of UTF-16 units agree.
 """
 
 import base64
