@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from concurrent.futures import Future
 
 import pytest
 
@@ -138,8 +139,8 @@ def test_a_full_disk_leaves_whole_records_where_a_reader_may_have_seen_them(tmp_
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "write", all_but_one_byte)
-        with writing._bell:
-            both = [writing._enqueue(record) for record in (b"first", b"second")]
+        both = [Future(), Future()]
+        writing._add([(b"first", both[0]), (b"second", both[1])])
         for done in both:
             with pytest.raises(SpoolFailed):
                 done.result()
