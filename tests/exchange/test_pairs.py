@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 import pymysql
 import pytest
+from adbc_driver_sqlite import dbapi
 from tests.exchange import cast
 from tests.exchange.cast import Exchange
 
@@ -54,11 +55,16 @@ class Place:
             return pymysql.connect(
                 host=parts.hostname, port=parts.port, user="root", database="guantong", autocommit=True
             )
-        return sqlite3.connect(unquote(parts.path), isolation_level=None)
+        # Not sqlite3: two libraries on one file in one process take away each other's locks.
+        connection = dbapi.connect(f"file:{quote(unquote(parts.path))}", autocommit=True)
+        connection.execute("PRAGMA busy_timeout = 10000").close()
+        return connection
 
     def do(self, statement: str, rows: list[tuple[Any, ...]] | None = None) -> list[tuple[Any, ...]]:
         with closing(self.connect()) as db:
             cursor = db.cursor()
+            if rows == []:
+                return []
             if rows is not None:
                 mark = "?" if self.dialect == "sqlite" else "%s"
                 cursor.executemany(statement.replace("?", mark), rows)

@@ -152,7 +152,7 @@ class Producer:
         self._node.accounts.write(
             "provider",
             self._permit,
-            batch=self._batch(start.run, state.chunk, contents.refused),
+            batch=self._batch(start.run, state.chunk, contents.refused) | {"size": contents.size},
             rows=contents.rows,
             manifest=manifest.digest,
             declaration=self.declaration,

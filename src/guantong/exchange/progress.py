@@ -30,6 +30,8 @@ class Progress:
     refused: int = 0
     expected: int = 0
     resumed_rows: int = 0
+    size: int = 0
+    """Bytes of the chunks that this process has made."""
     error: dict[str, Any] | None = None
     started_at: str = field(default_factory=lambda: clock.rfc3339(clock.now()))
     _began: float = field(default_factory=time.monotonic)
@@ -46,12 +48,13 @@ class Progress:
         left = self.expected - self.resumed_rows - self.read
         return round(left / self.rate) if self.expected and left > 0 and self.rate else None
 
-    def add(self, *, chunk: int, read: int, applied: int, refused: int) -> None:
+    def add(self, *, chunk: int, read: int, applied: int, refused: int, size: int) -> None:
         """One more chunk is in the target."""
         self.chunk = chunk
         self.read += read
         self.applied += applied
         self.refused += refused
+        self.size += size
         self.tell()
 
     def end(self, state: State, error: GuantongError | None = None) -> None:
@@ -87,3 +90,12 @@ def progress_path(folder: Path, job: str) -> Path:
     """Where a job's progress is told."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{_SAFE.sub('_', job)}.json"
+
+
+def told(path: Path) -> dict[str, Any]:
+    """What a progress file says; empty if there is none."""
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return facts

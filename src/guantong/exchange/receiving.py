@@ -82,7 +82,11 @@ class Receiver:
             ),
         )
         self._progress.add(
-            chunk=body["chunk"], read=parcel.read, applied=load.rows, refused=parcel.refused + refused
+            chunk=body["chunk"],
+            read=parcel.read,
+            applied=load.rows,
+            refused=parcel.refused + refused,
+            size=body["size"],
         )
 
     def close_run(self, parcel: Parcel) -> tuple[int, int]:

@@ -96,6 +96,8 @@ class _Run:
                 self._node, self._permit, producer.outgoing, self._progress, is_ordered=bool(producer.order)
             ) as receiver:
                 receiver.sign_for_the_last(producer.declaration)
+                if self._permit.job.reading == "full":
+                    self._progress.expected = found.rows
                 if self._permit.job.staged:
                     return self._staged(producer, receiver)
                 return self._straight(producer, receiver)

@@ -33,6 +33,9 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Gone on return; harmless if it was not there."""
 
+    def expire(self, older_than_s: float) -> int:
+        """Delete chunks that have waited longer; how many went. Manifests stay: they are small, and evidence."""
+
 
 class FolderStore:
     """A folder with a quota in bytes (0: none)."""
@@ -86,7 +89,7 @@ class FolderStore:
             self._used -= size
 
     def expire(self, older_than_s: float) -> int:
-        """Delete what has waited longer; how many things went. Manifests stay: they are small, and evidence."""
+        """See :class:`Store`."""
         limit = clock.now().timestamp() - older_than_s
         old = [
             path for path in _files(self._folder) if path.suffix == ".chunk" and path.stat().st_mtime < limit

@@ -59,6 +59,10 @@ SELECT index_name, GROUP_CONCAT(column_name SEPARATOR '\\0') FROM information_sc
 WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s AND non_unique = 0
 GROUP BY index_name HAVING MAX(COALESCE(nullable, '')) <> 'YES' AND MAX(COALESCE(sub_part, 0)) = 0
 """
+_ESTIMATE = """
+SELECT table_rows FROM information_schema.tables
+WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s
+"""
 
 
 class MySQLSource:
@@ -138,7 +142,8 @@ def find(connection: Connection, name: str, table: str) -> Found:
     keys = tuple(
         frozenset(str(row[1]).split("\0")) for row in rows(connection, _KEYS, (schema or None, last))
     )
-    return Found(columns, keys)
+    estimate = rows(connection, _ESTIMATE, (schema or None, last))
+    return Found(columns, keys, rows=int(estimate[0][0] or 0) if estimate else 0)
 
 
 def quoted(name: str) -> str:

@@ -122,7 +122,11 @@ def find(connection: "psycopg.Connection[tuple[object, ...]]", name: str, table:
         raise TableVanished(name=name, table=table)
     columns = {str(found[0]): _column(found) for found in connection.execute(_COLUMNS, [row[0]])}
     keys = tuple(frozenset(map(str, key[0])) for key in connection.execute(_KEYS, [row[0]]))  # type: ignore[call-overload]
-    return Found(columns, keys)
+    estimate = connection.execute(
+        "SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = %s", [row[0]]
+    )
+    counted = estimate.fetchone()
+    return Found(columns, keys, rows=max(0, int(str(counted[0]))) if counted else 0)
 
 
 def identifier(table: str) -> sql.Identifier:

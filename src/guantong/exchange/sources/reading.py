@@ -38,6 +38,8 @@ class Found:
 
     columns: Mapping[str, Column]
     keys: tuple[frozenset[str], ...] = field(default=())
+    rows: int = 0
+    """The database's own estimate; 0: none."""
 
     def orders(self, columns: tuple[str, ...]) -> bool:
         """Whether rows sorted by ``columns`` stand in one order only, so that a reader can resume."""

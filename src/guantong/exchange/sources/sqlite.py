@@ -60,7 +60,7 @@ class SQLiteSource:
         statement, values = _statement(question, found)
         with (
             truthful(self._name, question.table),
-            dbapi.connect(self._uri) as reading,
+            Link(self._name, self._uri).connection as reading,
             reading.cursor() as cursor,
         ):
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
