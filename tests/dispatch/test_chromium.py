@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -103,10 +104,15 @@ def test_progress_moves_by_itself_and_the_page_follows_the_end(
     job = desk.declare()
     run = run_name(begun)
 
+    def note() -> None:
+        """The worker's part, away from Playwright's event loop."""
+        actions.note_progress(tmp_path, by=SYSTEM, at=clock.now())
+        connection.close()
+
     def news(**values: object) -> None:
         tell(tmp_path, job, run, at=clock.now(), begun=begun, **values)
-        with ThreadPoolExecutor(1) as worker:  # the worker's part, away from Playwright's event loop
-            worker.submit(actions.note_progress, tmp_path, by=SYSTEM, at=clock.now()).result()
+        with ThreadPoolExecutor(1) as worker:
+            worker.submit(note).result()
 
     complaints: list[str] = []
 

@@ -47,7 +47,7 @@ def test_news_are_taken_in_once(job: Job, tmp_path: Path) -> None:
 
 def test_the_data_plane_s_own_file_is_understood(job: Job, tmp_path: Path) -> None:
     progress = Progress(job.code, progress_path(tmp_path / "progress", job.code), run=run_name(NOON))
-    progress.add(chunk=3, read=30, applied=28, refused=2)
+    progress.chunk, progress.read, progress.applied, progress.refused = 3, 30, 28, 2
     progress.end("done")
     assert note(tmp_path) == 1
     run = Run.objects.get()

@@ -55,17 +55,25 @@ def test_orders_come_signed_in_order_and_once(desk: Desk, tmp_path: Path) -> Non
 
 def test_an_order_that_was_touched_is_refused(tmp_path: Path) -> None:
     order = Order(number=7, node=NODE, job="ZY-1", verb="run", at="2026-11-20T04:00:00.000Z")
+    later_order = Order(number=8, node=NODE, job="ZY-1", verb="stop", at="2026-11-20T04:00:00.000Z")
     orders.leave(tmp_path, order, KEY)
     assert orders.waiting(tmp_path, RING, node=NODE) == [order]
-    with pytest.raises(OrderTampered):
-        orders.waiting(tmp_path, RING, node="510000")
-    stranger = INTERNATIONAL.generate("stranger").public
-    with pytest.raises(OrderTampered):
-        orders.waiting(tmp_path, {stranger.ref: stranger}, node=NODE)
     (file,) = tmp_path.glob("*.order")
-    file.write_bytes(file.read_bytes().replace(b'"run"', b'"stop"'))
-    with pytest.raises(OrderTampered):
-        orders.waiting(tmp_path, RING, node=NODE)
+    whole = file.read_bytes()
+    stranger = INTERNATIONAL.generate("stranger").public
+    for raw, ring, node in (
+        (whole, RING, "510000"),
+        (whole, {stranger.ref: stranger}, NODE),
+        (whole.replace(b'"run"', b'"stop"'), RING, NODE),
+        (whole[:-9], RING, NODE),
+        (b"", RING, NODE),
+    ):
+        file.write_bytes(raw)
+        orders.leave(tmp_path, later_order, KEY)
+        with pytest.raises(OrderTampered):
+            orders.waiting(tmp_path, ring, node=node)
+        # It is told once, and holds up nothing.
+        assert orders.waiting(tmp_path, RING, node=NODE) == [later_order]
 
 
 def test_a_paused_job_takes_no_orders_but_to_resume(desk: Desk) -> None:
@@ -184,6 +192,19 @@ def test_what_waiting_may_cure_is_tried_again_and_then_told(desk: Desk, tmp_path
             actions.note_progress(tmp_path, by=SYSTEM, at=moment)
     assert job.retry_at is None
     assert Alert.objects.get(code="batch_stopped").details["error"] == "database_lost"
+
+
+def test_the_data_plane_takes_up_again_what_it_times(desk: Desk, tmp_path: Path) -> None:
+    job = desk.declare(schedule={"kind": "interval", "every_s": 600}, retry_limit=1)
+    lost = {"code": "database_lost", "message": {"zh": "断", "en": "broke"}}
+    for seconds, alerts in ((10, 0), (40, 1)):
+        begun = later(NOON, seconds)
+        tell(tmp_path, job, run_name(NOON), at=begun, begun=begun)
+        actions.note_progress(tmp_path, by=SYSTEM, at=begun)
+        tell(tmp_path, job, run_name(NOON), at=later(begun, 5), begun=begun, state="paused", error=lost)
+        actions.note_progress(tmp_path, by=SYSTEM, at=begun)
+        assert actions.order_due(by=SYSTEM, at=later(NOON, 100_000)) == 0
+        assert Alert.objects.count() == alerts
 
 
 def test_what_waiting_does_not_cure_is_told_at_once(desk: Desk, tmp_path: Path) -> None:

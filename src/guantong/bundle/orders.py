@@ -57,11 +57,20 @@ def leave(folder: Path, order: Order, key: SigningKey) -> None:
 
 
 def waiting(folder: Path, keyring: Mapping[str, VerifyKey], *, node: str) -> list[Order]:
-    """The orders that have not been taken yet, in order. Raises OrderTampered for the first that is not ours."""
+    """The orders that have not been taken yet, in order.
+
+    Raises OrderTampered for the first that is not ours, once: its file is put aside as ``*.refused``, so that
+    it holds up no other.
+    """
     last = taken(folder)
-    files = sorted(folder.glob("*.order")) if folder.is_dir() else []
-    orders = [_read(file, keyring, node) for file in files]
-    return [order for order in orders if order.number > last]
+    found = []
+    for file in sorted(folder.glob("*.order")) if folder.is_dir() else []:
+        try:
+            found.append(_read(file, keyring, node))
+        except OrderTampered:
+            file.replace(file.with_suffix(".refused"))
+            raise
+    return [order for order in found if order.number > last]
 
 
 def take(folder: Path, order: Order) -> None:

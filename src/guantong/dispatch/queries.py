@@ -24,6 +24,11 @@ def declaration_of(job: Job) -> Declaration:
     return msgspec.convert(job.terms, Declaration)
 
 
+def is_timed_below(said: Declaration) -> bool:
+    """Whether the data plane times the job itself: a plain interval, which needs no control plane to go on."""
+    return said.schedule.kind == "interval" and not said.depends_on
+
+
 def open_run(job: Job) -> Run | None:
     """The run that has begun and not come to its end, if the newest one is such."""
     newest = job.runs.order_by("-started_at", "-pk").first()
@@ -68,8 +73,6 @@ def compiled_targets() -> dict[str, bundle.Target]:
 
 def _compiled(row: Job) -> bundle.Job:
     said = declaration_of(row)
-    # What waits for another job is timed by the control plane; the rest goes on without it.
-    is_timed_below = said.schedule.kind == "interval" and not said.depends_on
     return bundle.Job(
         id=row.code,
         name=row.name,
@@ -87,7 +90,7 @@ def _compiled(row: Job) -> bundle.Job:
         checks=said.checks,
         limits=said.limits,
         staged=said.staged,
-        every_s=said.schedule.every_s if is_timed_below else 0,
+        every_s=said.schedule.every_s if is_timed_below(said) else 0,
         active=row.state == JobState.ACTIVE,
     )
 

@@ -246,6 +246,7 @@ def _runs(request: HttpRequest, found: Job) -> HttpResponse:
             "applied": lambda r: r.applied,
             "refused": lambda r: r.refused,
             "chunks": lambda r: r.chunks,
+            "bytes": lambda r: r.size,
             "rate": lambda r: r.rate,
             "error": lambda r: (r.error or {}).get("code", ""),
             "digest": lambda r: r.digest,

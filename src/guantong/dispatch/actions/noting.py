@@ -204,8 +204,10 @@ def _broke(job: Job, run: Run, about: dict[str, Any], *, by: Actor, at: datetime
     record("run.stopped", by=by, at=at, subject=Subject("job", job.code), details={**about, "code": code})
     if job.state == JobState.PAUSED:
         return  # somebody stopped it
-    if run.state == RunState.PAUSED and job.retries < queries.declaration_of(job).retry_limit:
-        job.retry_at = at + retry_after(job.retries)
+    said = queries.declaration_of(job)
+    if run.state == RunState.PAUSED and job.retries < said.retry_limit:
+        # A job that the data plane times is taken up again by itself.
+        job.retry_at = None if queries.is_timed_below(said) else at + retry_after(job.retries)
         job.retries += 1
     else:
         raise_alert("batch_stopped", {"job": job.code, "name": job.name, "error": code}, by=by, at=at)

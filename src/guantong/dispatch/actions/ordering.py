@@ -124,9 +124,8 @@ def send_order(row: OutboxMessage, *, folder: Path, node: str, key: SigningKey) 
 @transaction.atomic
 def _order_if_due(job: Job, *, by: Actor, at: datetime) -> bool:
     job = Job.objects.select_for_update().get(pk=job.pk)
-    declaration = queries.declaration_of(job)
+    is_timed_below = queries.is_timed_below(queries.declaration_of(job))
     is_retry = job.retry_at is not None and job.retry_at <= at
-    is_timed_below = declaration.schedule.kind == "interval" and not declaration.depends_on
     is_due = job.next_at is None or job.next_at <= at
     if not is_retry and (is_timed_below or not is_due or not queries.is_free_to_run(job)):
         return False
