@@ -33,12 +33,15 @@ RESULT = Path(__file__).parent / "results" / "spine.json"
 
 
 def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="guantong-bench-") as folder, town(Path(folder), 2) as spine:
+        pair = measured(lambda: requests(spine, query, 6_000), spine.city.settings.gateway_port, 128)
     with tempfile.TemporaryDirectory(prefix="guantong-bench-") as folder, town(Path(folder)) as spine:
         city = spine.city.settings.gateway_port
         with hello_world() as baseline:
             hello = measured(lambda: _hello_requests(12_000), baseline, 32)
         local = measured(lambda: requests(spine, query, 6_000), city, 32)
         alone = measured(lambda: requests(spine, query, 600), city, 1)
+        many = measured(lambda: requests(spine, query, 6_000), city, 128)
         cascade = measured(lambda: requests(spine, far, 400), city, 1)
         crowd = measured(lambda: requests(spine, far, 2_000), city, 32)
         result = {
@@ -53,6 +56,12 @@ def main() -> None:
             "cascade_calls_per_s": round(crowd.calls_per_s),
             "cascade_32_connections_p50_ms": round(crowd.p50_ms, 2),
             "cascade_32_connections_p99_ms": round(crowd.p99_ms, 2),
+            "local_128_connections_calls_per_s": round(many.calls_per_s),
+            "local_128_connections_p50_ms": round(many.p50_ms, 2),
+            "local_128_connections_p99_ms": round(many.p99_ms, 2),
+            "local_two_workers_128_connections_calls_per_s": round(pair.calls_per_s),
+            "local_two_workers_128_connections_p50_ms": round(pair.p50_ms, 2),
+            "local_two_workers_128_connections_p99_ms": round(pair.p99_ms, 2),
             "hello_calls_per_s": round(hello.calls_per_s),
             "machine": machine(Path(folder)),
         }
@@ -62,15 +71,15 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def town(folder: Path) -> Iterator[Town]:
-    """Three nodes as real processes: a gateway of one worker and a log each."""
+def town(folder: Path, workers: int = 1) -> Iterator[Town]:
+    """Three nodes as real processes: a gateway of so many workers and a log each."""
     spine = built(folder)
     with contextlib.ExitStack() as stack:
         for station in spine.stations.values():
             if station is not spine.province:
                 fill(station)
             station.with_log()
-            stack.enter_context(processes.gateway(station))
+            stack.enter_context(processes.gateway(station, GUANTONG_GATEWAY_WORKERS=str(workers)))
             stack.enter_context(processes.log(station))
         yield spine
 
@@ -131,7 +140,7 @@ def show(result: dict[str, Any]) -> None:
     share = result["local_calls_per_s"] / result["hello_calls_per_s"]
     print(f"{facts['cpu']}, {facts['cores']} cores, Python {facts['python']}, "
           f"fdatasync {facts['fdatasync_ms']} ms, load {facts['load_average']}")  # fmt: skip
-    print(f"median of {ROUNDS} rounds; {ROWS:,} rows in SQLite; one gateway process a node\n")
+    print(f"median of {ROUNDS} rounds; {ROWS:,} rows in SQLite; one gateway process a node unless said\n")
     rows = [
         ("", "calls/s", "p50 ms", "p99 ms"),
         ("hello world, same server, 32 connections", result["hello_calls_per_s"], "", ""),
@@ -139,6 +148,11 @@ def show(result: dict[str, Any]) -> None:
          result["local_p99_ms"]),
         ("local call, 1 connection", "", result["local_one_connection_p50_ms"],
          result["local_one_connection_p99_ms"]),
+        ("local call, 128 connections", result["local_128_connections_calls_per_s"],
+         result["local_128_connections_p50_ms"], result["local_128_connections_p99_ms"]),
+        ("local call, 128 connections, two workers", result["local_two_workers_128_connections_calls_per_s"],
+         result["local_two_workers_128_connections_p50_ms"],
+         result["local_two_workers_128_connections_p99_ms"]),
         ("three nodes, 1 connection", "", result["cascade_p50_ms"], result["cascade_p99_ms"]),
         ("three nodes, 32 connections", result["cascade_calls_per_s"],
          result["cascade_32_connections_p50_ms"], result["cascade_32_connections_p99_ms"]),
