@@ -1,21 +1,25 @@
 """What the running gateway does with good and bad bundles."""
 
-import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 from tests.gateway import cast
-from tests.gateway.town import Town, query
+from tests.gateway.town import Station, Town, query, until
 
 from guantong.bundle.depot import publish
 from guantong.bundle.sealing import seal
+
+
+def alerts_of(station: Station) -> list[dict[str, Any]]:
+    return [record for record in station.records() if record["kind"] == "guantong/alert@v1"]
 
 
 @pytest.mark.parametrize("how", ["tampered", "older", "foreign", "forged"])
 async def test_a_bad_bundle_is_refused_once_and_the_old_one_stays(town: Town, how: str) -> None:
     city = town.city
     city.publish()
-    await asyncio.sleep(0.5)
+    await city.in_force()
     empty = msgspec.structs.replace(city.bundle, sequence=9, grants={})
     raw, code = {
         "tampered": (seal(empty, city.key).replace(b"GA-2026-1", b"GA-2026-2"), "bundle_tampered"),
@@ -29,9 +33,9 @@ async def test_a_bad_bundle_is_refused_once_and_the_old_one_stays(town: Town, ho
     if how == "tampered":
         raw = raw.replace(b'"sequence":9', b'"sequence":8')
     publish(city.settings.bundle_folder, raw)
-    await asyncio.sleep(0.7)
+    await until(lambda: alerts_of(city))
     assert (await town.ask("/v1/query", query())).status == 200
-    alerts = [record for record in city.records() if record["kind"] == "guantong/alert@v1"]
+    alerts = alerts_of(city)
     assert [alert["body"]["alert"] for alert in alerts] == [code]
     assert alerts[0]["body"]["details"]["file"].startswith("sha-256:")
 

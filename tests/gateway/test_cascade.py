@@ -42,7 +42,7 @@ async def test_verify_across_nodes(town: Town) -> None:
 
 async def test_the_providers_refusal_travels_back_with_its_receipt(town: Town) -> None:
     town.nation.publish(grants={cast.G_PERSONS: cast.grant(state="revoked")})
-    await asyncio.sleep(0.5)
+    await town.nation.in_force()
     heard = await town.ask("/v1/query", far())
     assert (heard.status, heard.code, heard.json["node"]) == (403, "grant_revoked", cast.NATION)
     assert believed(heard.json["receipt"], town.nation)["decision"] == "refuse"
@@ -56,7 +56,7 @@ async def test_the_providers_refusal_travels_back_with_its_receipt(town: Town) -
 
 async def test_a_relay_refuses_by_its_own_bundle(town: Town) -> None:
     town.province.publish(grants={})
-    await asyncio.sleep(0.5)
+    await town.province.in_force()
     heard = await town.ask("/v1/query", far())
     assert (heard.status, heard.code, heard.json["node"]) == (403, "grant_unknown", cast.PROVINCE)
     assert believed(heard.json["receipt"], town.province)["role"] == "relay"
@@ -188,6 +188,6 @@ async def test_what_may_not_be_handed_over(town: Town) -> None:
 
 async def test_a_route_that_is_missing_is_said(town: Town) -> None:
     town.city.publish(routes={})
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     heard = await town.ask("/v1/query", far())
     assert (heard.status, heard.code) == (502, "no_route")

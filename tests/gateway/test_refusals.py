@@ -108,7 +108,7 @@ async def test_one_of_several_keys_may_sign(town: Town) -> None:
     application = town.city.bundle.applications[cast.ENROLMENT]
     keys = [town.province.key.public.to_text(), *application.keys]
     town.city.publish(applications={cast.ENROLMENT: msgspec.structs.replace(application, keys=keys)})
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     assert (await town.ask("/v1/query", query())).status == 200
     assert (await town.ask("/v1/query", query(), key=town.province.key)).status == 200
     is_told(await town.ask("/v1/query", query(), key=town.nation.key), 401, "signature_wrong")
@@ -117,7 +117,7 @@ async def test_one_of_several_keys_may_sign(town: Town) -> None:
 async def test_an_application_that_is_off_is_refused_with_a_receipt(town: Town) -> None:
     application = town.city.bundle.applications[cast.ENROLMENT]
     town.city.publish(applications={cast.ENROLMENT: msgspec.structs.replace(application, active=False)})
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     heard = await town.ask("/v1/query", query())
     is_told(heard, 403, "application_inactive")
     assert heard.json["receipt"]["body"]["rule"] == "application"
@@ -128,7 +128,7 @@ async def test_rate_and_quota_say_when_to_come_back(town: Town) -> None:
         cast.G_RESIDENCE: msgspec.structs.replace(town.city.bundle.grants[cast.G_RESIDENCE], per_day=2)
     }
     town.city.publish(grants=limited)
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     heard = [await town.ask("/v1/query", query()) for _ in range(3)]
     assert [one.status for one in heard] == [200, 200, 429]
     is_told(heard[2], 429, "quota_exceeded")
@@ -139,7 +139,7 @@ async def test_rate_and_quota_say_when_to_come_back(town: Town) -> None:
 
     grant = msgspec.structs.replace(town.city.bundle.grants[cast.G_RESIDENCE], per_day=100, per_second=0)
     town.city.publish(grants={cast.G_RESIDENCE: grant})
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     heard_now = await town.ask("/v1/query", query())
     is_told(heard_now, 429, "rate_exceeded")
     assert heard_now.reply.headers["retry-after"] == "1"
@@ -148,7 +148,7 @@ async def test_rate_and_quota_say_when_to_come_back(town: Town) -> None:
 async def test_too_many_rows_are_refused(town: Town) -> None:
     grant = msgspec.structs.replace(town.city.bundle.grants[cast.G_RESIDENCE], max_rows=0)
     town.city.publish(grants={cast.G_RESIDENCE: grant})
-    await asyncio.sleep(0.5)
+    await town.city.in_force()
     heard = await town.ask("/v1/query", query())
     is_told(heard, 422, "too_many_rows")
     assert heard.json["receipt"]["body"]["reason"] == "too_many_rows"

@@ -6,7 +6,7 @@ import json
 import secrets
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,16 @@ class Station:
         self.bundle = msgspec.structs.replace(self.bundle, sequence=self.bundle.sequence + 1, **changes)
         publish(self.settings.bundle_folder, seal(self.bundle, self.key))
 
+    async def in_force(self) -> None:
+        """Return when the gateway obeys the bundle that was published last."""
+        await until(
+            lambda: (
+                self.parts is not None
+                and self.parts.depot.bundle is not None
+                and self.parts.depot.bundle.sequence == self.bundle.sequence
+            )
+        )
+
     def with_log(self) -> None:
         """Give the station a log of its own: a key and a port."""
         (self.home / "keys/log.key").write_text(
@@ -108,6 +118,13 @@ class Station:
 
     def receipts(self) -> list[dict[str, Any]]:
         return [record["body"] for record in self.records() if record["kind"] == "guantong/receipt@v1"]
+
+
+async def until(holds: Callable[[], object], *, within_s: float = 20) -> None:
+    """Return when ``holds`` is true; TimeoutError if it never is."""
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110 - what is waited for lies in files and other processes
+            await asyncio.sleep(0.005)
 
 
 @dataclass
