@@ -252,3 +252,7 @@ FILES = {
 }
 COUNTER_APPLICATION = "guangan-one-window"
 STRANGER_APPLICATION = "guangan-statistics"
+# 专题表: the education bureau's own copy of the business licences, collected every night.
+THEME_SOURCE, THEME_TABLE = "education_theme", "enrolment_licences"
+THEME_RESOURCE = "3070511600004/000001"
+THEME_COLUMNS = {"uscc": "uscc", "name": "company", "state": "state", "established_on": "established_on"}

@@ -7,8 +7,10 @@ import csv
 import json
 import os
 import secrets
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -282,9 +284,22 @@ class Stock:
             )
             for name in own
         }
+        if self.node == "511600":
+            sources |= self._theme_table()
         path = self.settings.home / "sources.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(sources), encoding="utf-8")
+
+    def _theme_table(self) -> dict[str, str]:
+        """The education bureau's empty theme table, in a database of its own; its address."""
+        from examples.guangan.places import THEME_COLUMNS, THEME_SOURCE, THEME_TABLE  # noqa: PLC0415
+
+        path = self.settings.home / "theme.sqlite3"
+        columns = ", ".join(f'"{column}" TEXT' for column in THEME_COLUMNS.values())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f'CREATE TABLE IF NOT EXISTS "{THEME_TABLE}" ({columns})')
+            connection.commit()
+        return {THEME_SOURCE: f"sqlite://{path}"}
 
 
 def _rows(name: str) -> list[dict[str, str]]:
