@@ -5,8 +5,10 @@ cores. ``ROWS`` sets the size. Each of our runs is a process of its own, so that
 """
 
 import contextlib
+import csv
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,12 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
+import pymysql
 from tests import databases
 from tests.exchange import cast
 
+from bench import exchange_rivals as rivals
 from bench.spine import machine
 from guantong.bundle.jobs import Check, Limits
 
@@ -88,29 +93,88 @@ def fill(urls: dict[str, str]) -> None:
         db.execute(FILL.format(rows=ROWS))
         db.execute("ALTER TABLE person ADD PRIMARY KEY (person_no)")
         db.execute("VACUUM ANALYZE person")
+    fill_others(urls)
+
+
+def fill_others(urls: dict[str, str]) -> None:
+    """The same rows in SQLite and MariaDB, by way of a file that all can read."""
+    path = Path(urls["folder"]) / "person.csv"
+    moment = "to_char(updated_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS')"
+    columns = ", ".join([*cast.FIELDS[:-1], moment])
+    copy = f"COPY (SELECT {columns} FROM person) TO STDOUT (FORMAT csv)"
+    with path.open("wb") as file:
+        subprocess.run(["psql", "-qX", urls["postgresql"], "-c", copy], stdout=file, check=True)
+    lite = sqlite3.connect(urls["sqlite"].removeprefix("sqlite://"))
+    lite.execute(CREATE.format(name="person").replace("timestamptz", "timestamp"))
+    with path.open(encoding="utf-8", newline="") as file:
+        lite.executemany(f"INSERT INTO person VALUES ({', '.join('?' * 10)})", csv.reader(file))
+    lite.commit()
+    lite.close()
+    with contextlib.closing(mariadb(urls["mysql"])) as db, db.cursor() as cursor:
+        cursor.execute(CREATE.format(name="person").replace("timestamptz", "datetime"))
+        cursor.execute(
+            f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE person CHARACTER SET utf8mb4 "
+            "FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY ''"
+        )
+    path.unlink()
+
+
+def mariadb(url: str) -> Any:
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname, port=parts.port or 0, user="root", database="guantong", autocommit=True,
+        local_infile=True, charset="utf8mb4",
+    )  # fmt: skip
 
 
 def measured(urls: dict[str, str]) -> dict[str, Any]:
     limit = best(lambda: psql(urls, is_keyed=False))
     keyed = best(lambda: psql(urls, is_keyed=True))
-    result: dict[str, Any] = {
+    checks: dict[str, Any] = {"checks": CHECKS, "limits": GENTLE}
+    plain = ours(urls, "plain", is_keyed=False)
+    checked = ours(urls, "checked", is_keyed=True, job=checks, grant={"masks": MASKS})
+    staged = ours(urls, "staged", is_keyed=True, job={**checks, "staged": True}, grant={"masks": MASKS})
+    upserted, reloaded = upsert(urls)
+    mariadb = ours(urls, "mariadb", is_keyed=False, source="mysql")
+    sqlite = ours(urls, "sqlite", is_keyed=False, source="sqlite")
+    loops = {f"{name}_rows_per_s": round(rate) for name, rate in rivals.measured(urls).items()}
+    rounds = [plain, checked, staged, mariadb, sqlite]
+    return {
         "rows": ROWS,
         "limit_rows_per_s": round(limit),
         "keyed_limit_rows_per_s": round(keyed),
-    }
-    plain = ours(urls, "plain", is_keyed=False, job={})
-    checked = ours(
-        urls, "checked", is_keyed=True, job={"checks": CHECKS, "limits": GENTLE}, grant={"masks": MASKS}
-    )
-    result |= {
         "plain_rows_per_s": round(plain["rate"]),
         "plain_ratio": round(plain["rate"] / limit, 3),
         "checked_rows_per_s": round(checked["rate"]),
         "checked_ratio": round(checked["rate"] / keyed, 3),
-        "peak_mb": max(plain["peak_mb"], checked["peak_mb"]),
+        "staged_rows_per_s": round(staged["rate"]),
+        "staged_ratio": round(staged["rate"] / keyed, 3),
+        "upsert_s": round(upserted, 2),
+        "reload_s": round(reloaded, 2),
+        "upsert_speedup": round(reloaded / upserted, 2),
+        "peak_mb": round(max(one["peak_mb"] for one in rounds)),
+        "mariadb_rows_per_s": round(mariadb["rate"]),
+        "sqlite_rows_per_s": round(sqlite["rate"]),
+        **loops,
         "machine": machine(Path(urls["folder"])),
     }
-    return result
+
+
+def upsert(urls: dict[str, str]) -> tuple[float, float]:
+    """Seconds for one row in ten changed since the last run, and for all rows anew, into the same keyed table."""
+    how = {"writing": "upsert", "key": ["person_no"], "reading": "watermark", "watermark": "updated_at"}
+    target(urls, is_keyed=True)
+    reload = child(urls, "reload", job={})
+    with tempfile.TemporaryDirectory(dir=urls["folder"]) as home, psycopg.connect(urls["postgresql"]) as db:
+        # The ledger says that everything up to now is in the target.
+        db.autocommit = True
+        db.execute(
+            "UPDATE person SET updated_at = '2026-11-22', income = income + 1 WHERE person_no % 10 = 0"
+        )
+        db.execute("VACUUM ANALYZE person")
+        changed = child(urls, "upsert", job=how, home=home, since="2026-11-22T00:00:00+00:00")
+    assert changed["rows"] == ROWS // 10, changed
+    return changed["seconds"], reload["seconds"]
 
 
 def best(measure: Callable[[], float]) -> float:
@@ -146,14 +210,15 @@ def ours(
     name: str,
     *,
     is_keyed: bool,
-    job: dict[str, Any],
+    job: dict[str, Any] | None = None,
     grant: dict[str, Any] | None = None,
+    source: str = "postgresql",
 ) -> dict[str, float]:
     """The median round of a job: its rate and the highest memory of its process in any round."""
     rounds = []
     for _ in range(ROUNDS):
         target(urls, is_keyed=is_keyed)
-        rounds.append(child(urls, name, job=job, grant=grant or {}))
+        rounds.append(child(urls, name, job=job or {}, grant=grant or {}, source=source))
     rounds.sort(key=lambda one: one["rate"])
     return rounds[len(rounds) // 2] | {"peak_mb": max(one["peak_mb"] for one in rounds)}
 

@@ -28,12 +28,12 @@ def main() -> None:
         bundle = cast.bundle(
             exchange.key,
             job=job,
-            grant=cast.grant(**told["grant"]),
+            grant=cast.grant(**told.get("grant", {})),
             source={"dialect": dialect, "table": "person", "columns": COLUMNS},
             target={"dialect": "postgresql", "table": "pupil", "columns": COLUMNS},
         )
         began = time.perf_counter()
-        outcome = run(exchange.here, lambda: bundle, cast.JOB)
+        outcome = run(exchange.here, lambda: bundle, cast.JOB, since=told.get("since"))
         took = time.perf_counter() - began
         exchange.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -128,6 +128,15 @@ class TargetRefused(ExchangeStopped):
     en = "The target {table} refuses the data ({why}); the chunk was not applied. Check its keys and constraints."
 
 
+class TargetKeyMissing(ExchangeStopped):
+    """The target has no unique key over the job's key: rows could not be found again."""
+
+    code = "target_key_missing"
+    status = 422
+    zh = "目标表 {table} 没有以 {columns} 为列的主键或非空唯一键，请建立后再运行。"
+    en = "The target {table} has no primary or unique key, without nulls, over {columns}; make one and run again."
+
+
 class FileUnreadable(ExchangeStopped):
     """A file is not what its name says."""
 

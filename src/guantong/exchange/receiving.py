@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+import polars as pl
+
 from guantong.exchange.columns import Column
 from guantong.exchange.decide import Permit
-from guantong.exchange.errors import ColumnsMissing
+from guantong.exchange.errors import ColumnsMissing, TargetKeyMissing
 from guantong.exchange.fitting import Fit
 from guantong.exchange.node import Node
 from guantong.exchange.producing import Parcel
@@ -35,6 +37,7 @@ class Receiver:
         self._node = node
         self._permit = permit
         self._progress = progress
+        self._is_ordered = is_ordered
         self.landing = _landing(permit, travelling, is_ordered=is_ordered)
         self._target = open_target(permit.target, self.landing, node.addresses())
         try:
@@ -57,7 +60,7 @@ class Receiver:
 
     def encoded(self, parcel: Parcel) -> tuple[Load, int]:
         """The parcel as the target takes it, and how many of its rows cannot be stored (they are put aside)."""
-        fitted = self._fit.fit(parcel.rows)
+        fitted = self._fit.fit(self._once(parcel.rows))
         if fitted.refused.height:
             body = parcel.manifest.body
             put_aside(
@@ -127,6 +130,9 @@ class Receiver:
         ]
         if missing:
             raise ColumnsMissing(name=declared.source, table=declared.table, columns=", ".join(missing))
+        key = frozenset(self.landing.key)
+        if key and not self.landing.aside and key not in found.keys:
+            raise TargetKeyMissing(table=declared.table, columns=", ".join(self.landing.key))
         return Fit(
             travelling,
             found.columns,
@@ -134,6 +140,12 @@ class Receiver:
             stores_nul=self._target.stores_nul,
             stores_nan=self._target.stores_nan,
         )
+
+    def _once(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Of rows with one key the last, where the source does not promise that there is but one."""
+        if self._is_ordered or self.landing.aside or not self.landing.key:
+            return rows
+        return rows.unique(self._permit.job.key, keep="last", maintain_order=True)
 
     def _sign_for(self, run: str, chunks: int, rows: int, manifest: str, declaration: str) -> None:
         self._node.accounts.write(

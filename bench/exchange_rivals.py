@@ -1,0 +1,115 @@
+"""What else moves tables, in the same run on the same servers: the usual Python loop, pandas, dlt and sling.
+
+Each takes at most ``SHARE`` of the rows, since most are slow; a rate needs no more. Those that are not installed
+(``pip install --group bench``) are left out.
+"""
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pymysql
+
+SHARE = int(os.environ.get("RIVAL_ROWS", "200000"))
+
+
+def measured(urls: dict[str, str]) -> dict[str, float]:
+    """Rows a second by name."""
+    wanted: dict[str, tuple[str, Callable[[dict[str, str]], None]]] = {
+        "loop_mariadb": ("pymysql", loop),
+        "pandas": ("pandas", pandas),
+        "dlt": ("dlt", dlt),
+        "sling": ("sling", sling),
+    }
+    found = {}
+    for name, (module, work) in wanted.items():
+        if importlib.util.find_spec(module) is None:
+            continue
+        _fresh(urls)
+        began = time.perf_counter()
+        work(urls)
+        found[name] = _arrived(urls) / (time.perf_counter() - began)
+        print(f"{name:<12} {found[name]:>10,.0f} rows/s", file=sys.stderr)
+    return found
+
+
+def loop(urls: dict[str, str]) -> None:
+    """The usual loop: fetch a thousand, insert a thousand."""
+    parts = urlsplit(urls["mysql"])
+    source = pymysql.connect(
+        host=parts.hostname, port=parts.port or 0, user="root", database="guantong",
+        cursorclass=pymysql.cursors.SSCursor,
+    )  # fmt: skip
+    insert = f"INSERT INTO rival VALUES ({', '.join(['%s'] * 10)})"
+    with (
+        contextlib.closing(source),
+        psycopg.connect(urls["postgresql"]) as target,
+        source.cursor() as reading,
+        target.cursor() as writing,
+    ):
+        reading.execute(f"SELECT * FROM person LIMIT {SHARE}")
+        while rows := reading.fetchmany(1000):
+            writing.executemany(insert, rows)
+
+
+def pandas(urls: dict[str, str]) -> None:
+    """read_sql and to_sql, in chunks."""
+    import pandas as pd  # noqa: PLC0415 - may not be installed
+    import sqlalchemy  # noqa: PLC0415 - may not be installed
+
+    engine = sqlalchemy.create_engine(urls["postgresql"].replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as reading, engine.begin() as writing:
+        query = sqlalchemy.text(f"SELECT * FROM person LIMIT {SHARE}")
+        for frame in pd.read_sql(query, reading.execution_options(stream_results=True), chunksize=10_000):
+            frame.to_sql("rival", writing, if_exists="append", index=False, method="multi", chunksize=1000)
+    engine.dispose()
+
+
+def dlt(urls: dict[str, str]) -> None:
+    """Its SQL source into its PostgreSQL destination."""
+    import dlt as tool  # noqa: PLC0415 - may not be installed
+    from dlt.sources.sql_database import sql_table  # noqa: PLC0415 - may not be installed
+
+    address = urls["postgresql"].replace("postgresql://", "postgresql+psycopg://")
+    pipeline = tool.pipeline(
+        "bench",
+        pipelines_dir=f"{urls['folder']}/dlt",
+        destination=tool.destinations.postgres(urls["postgresql"]),
+        dataset_name="public",
+    )
+    table: Any = sql_table(address, table="person", backend="pyarrow", chunk_size=50_000).add_limit(
+        SHARE // 50_000
+    )
+    pipeline.run(table, table_name="rival", write_disposition="append", loader_file_format="csv")
+
+
+def sling(urls: dict[str, str]) -> None:
+    """Its binary, table to table."""
+    address = f"{urls['postgresql']}?sslmode=disable"
+    subprocess.run(
+        [
+            sys.executable, "-m", "sling", "run", "--src-conn", address, "--tgt-conn", address,
+            "--src-stream", f"SELECT * FROM person LIMIT {SHARE}", "--tgt-object", "public.rival",
+            "--mode", "full-refresh",
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def _fresh(urls: dict[str, str]) -> None:
+    with psycopg.connect(urls["postgresql"], autocommit=True) as db:
+        db.execute("DROP TABLE IF EXISTS rival")
+        db.execute("CREATE TABLE rival (LIKE person)")
+
+
+def _arrived(urls: dict[str, str]) -> int:
+    with psycopg.connect(urls["postgresql"]) as db:
+        row = db.execute("SELECT count(*) FROM rival").fetchone()
+    return int(row[0]) if row else 0
