@@ -93,11 +93,11 @@ async def test_a_node_that_hangs_is_named_within_the_budget(town: Town, deaf: st
         lambda _, writer: held.append(writer), "127.0.0.1", town.stations[deaf].settings.gateway_port
     )
     began = asyncio.get_running_loop().time()
-    heard = await town.ask("/v1/query", far(), headers={"guantong-budget-ms": "800"})
+    heard = await town.ask("/v1/query", far(), headers={"guantong-budget-ms": "2000"})
     took_s = asyncio.get_running_loop().time() - began
     assert (heard.status, heard.code) == (504, "peer_timed_out")
     assert heard.json["error"]["details"]["peer"] == deaf
-    assert took_s < 0.8
+    assert took_s < 2
     for writer in held:
         writer.close()
     server.close()

@@ -90,8 +90,8 @@ async def test_a_stopped_province_is_named_within_the_budget(folders: Town) -> N
         assert provinces is not None
         provinces.send_signal(signal.SIGSTOP)
         began = asyncio.get_running_loop().time()
-        heard = await folders.ask("/v1/query", far(), headers={"guantong-budget-ms": "700"})
-        assert asyncio.get_running_loop().time() - began < 0.7
+        heard = await folders.ask("/v1/query", far(), headers={"guantong-budget-ms": "2000"})
+        assert asyncio.get_running_loop().time() - began < 2
         assert (heard.status, heard.code) == (504, "peer_timed_out")
         assert heard.json["error"]["details"]["peer"] == cast.PROVINCE
         provinces.send_signal(signal.SIGCONT)
@@ -116,7 +116,7 @@ async def test_a_revoked_grant_is_refused_within_a_second(folders: Town) -> None
 
 async def test_several_workers_share_the_calls_and_keep_their_own_chains(folders: Town) -> None:
     with processes.gateway(folders.city, GUANTONG_GATEWAY_WORKERS="2") as supervisor:
-        await until(lambda: len(children(supervisor.pid)) >= 2)
+        await until(lambda: listeners(folders.city) == 2)
         for _ in range(20):
             heard = await asyncio.gather(*(folders.ask("/v1/query", query()) for _ in range(20)))
             assert {one.status for one in heard} == {200}
@@ -124,6 +124,7 @@ async def test_several_workers_share_the_calls_and_keep_their_own_chains(folders
         os.kill(workers[-1], signal.SIGKILL)
         # A worker that dies is started again.
         await until(lambda: len(set(children(supervisor.pid)) - {workers[-1]}) == len(workers))
+        await until(lambda: listeners(folders.city) == 2)
         supervisor.kill()
         supervisor.wait()
     with processes.gateway(folders.city, GUANTONG_GATEWAY_WORKERS="2"):
@@ -132,6 +133,13 @@ async def test_several_workers_share_the_calls_and_keep_their_own_chains(folders
     assert all(each)
     assert len(each[0] + each[1]) == 401
     assert set((each[0] + each[1]).values()) == {1}
+
+
+def listeners(station: Station) -> int:
+    """How many sockets listen on the station's port: one a worker."""
+    port = f":{station.settings.gateway_port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(port) and row[3] == "0A" for row in rows)
 
 
 def children(pid: int) -> list[int]:
