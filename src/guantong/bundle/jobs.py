@@ -62,8 +62,8 @@ class Limits(Statement, frozen=True):
     """More refused rows than this stop the run …"""
     bad_ppm: int = 10_000
     """… if they are also more than this share of the rows read so far (parts per million)."""
-    chunk_rows: int = 40_000
-    chunk_bytes: int = 6_000_000
+    chunk_rows: int = 25_000
+    chunk_bytes: int = 4_000_000
     rows: int = 0
     """A run of more rows than this is stopped; 0: no limit."""
 

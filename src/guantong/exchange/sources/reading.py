@@ -11,7 +11,7 @@ from guantong.exchange.columns import Column
 
 # Bytes a reader gathers before it hands a batch on.
 BATCH_BYTES = 4 << 20
-BATCH_ROWS = 20_000
+BATCH_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
