@@ -1,6 +1,7 @@
 """Files at either end: CSV, Parquet, spreadsheets."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 

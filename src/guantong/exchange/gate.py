@@ -105,7 +105,10 @@ def _typed(item: str, held: pl.DataType, column: Column) -> pl.Expr:
     found = pl.col(item)
     wild = out_of_calendar(found, held)
     value = converted(found if wild is None else pl.when(~wild).then(found), held, column)
-    return pl.lit(None, column.dtype) if value is None else value
+    if value is None:
+        # Null, once a row.
+        return pl.when(found.is_null() & found.is_not_null()).then(pl.lit(None, column.dtype))
+    return value
 
 
 def _flags(work: Work, schema: pl.Schema) -> dict[str, pl.Expr]:

@@ -25,14 +25,14 @@ def masked(value: pl.Expr, held: pl.DataType, mask: str, salt: bytes) -> pl.Expr
         return text.map_batches(lambda column: _hashed(column, salt), return_dtype=pl.String)
     if name in {"year", "division"}:
         return pl.when(text.str.contains(r"^\d{4}")).then(text.str.slice(0, 4))
-    return pl.lit(None, pl.String)
+    return pl.when(value.is_null() & value.is_not_null()).then(text)  # null, once a row
 
 
 def is_met(condition: Condition, held: pl.DataType) -> pl.Expr:
     """Whether a row exists for the consumer. An absent value meets no condition."""
     item, wanted = pl.col(condition.item), condition.value
     if isinstance(wanted, list):
-        if condition.op != "in":
+        if condition.op != "in" or not wanted:
             return pl.lit(value=False)
         return pl.any_horizontal([_equal(item, held, one) for one in wanted]).fill_null(value=False)
     if condition.op in {"eq", "ne"}:
@@ -60,7 +60,7 @@ def _equal(item: pl.Expr, held: pl.DataType, wanted: str | int) -> pl.Expr:
 
 
 def _ordered(item: pl.Expr, held: pl.DataType, op: str, wanted: str | int) -> pl.Expr:
-    if isinstance(wanted, str) and not held.is_numeric():
+    if isinstance(wanted, str) and not held.is_integer():
         text = as_text(item, held)
         return text >= wanted if op == "ge" else text <= wanted if op == "le" else pl.lit(value=False)
     bound = _bound(wanted)
