@@ -83,7 +83,7 @@ def test_killed_at_any_step(dialect: str, name: str, tmp_path: Path, request: py
     source.fill(range(1, 101))
     dice = random.Random(f"{dialect} {name}")
     died = 0
-    while died < 4:
+    while died < 3:
         died += ended(started(tmp_path, source, target, JOBS[name], dice.randrange(2, 40))) != 0
     assert (
         ended(started(tmp_path, source, target, JOBS[name], 0)) == 0 or JOBS[name].get("writing") == "append"

@@ -71,7 +71,8 @@ def _ordered(item: pl.Expr, held: pl.DataType, op: str, wanted: str | int) -> pl
 
 
 def _numbers(item: pl.Expr, held: pl.DataType) -> pl.Expr:
-    return item if held.is_numeric() else item.cast(pl.Float64, strict=False)
+    """The values as numbers; days and the like are none."""
+    return item if held.is_numeric() else as_text(item, held).cast(pl.Float64, strict=False)
 
 
 def _bound(wanted: str | int) -> int | float | None:
