@@ -24,7 +24,10 @@ class Column:
     precision: int = 0
     scale: int = 0
     length: int = 0
+    """The most characters that a text has."""
     bits: int = 64
+    has_nul: bool = True
+    """Whether its texts may hold the character NUL."""
     is_nullable: bool = True
     declared: str = ""
     """The database's own name of the type, for sentences."""
@@ -68,8 +71,10 @@ def travelling(letter: str, found: Column) -> Column:
         return Column("instant" if found.kind == "instant" else "moment")
     if letter in {"N", "Y"}:
         if found.kind in {"integer", "decimal", "float"}:
-            return Column(found.kind, precision=found.precision, scale=found.scale)
+            return Column(found.kind, precision=found.precision, scale=found.scale, bits=found.bits)
         return Column("number")
+    if found.kind == "text":
+        return Column("text", length=found.length, has_nul=found.has_nul)
     return Column("binary" if found.kind == "binary" else "text")
 
 

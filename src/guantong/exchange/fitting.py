@@ -83,7 +83,7 @@ class Fit:
         if not found.is_nullable:
             self._flags[f"{item}:target_not_null"] = value.is_null()
         if found.kind in {"text", "other"}:
-            self._text(item, as_text(value, column.dtype), found, stores_nul=stores_nul)
+            self._text(item, column, found, stores_nul=stores_nul)
         if found.kind == "float" and column.kind == "float" and not self._stores_nan:
             self._flags[f"{item}:target_nan"] = ~value.is_finite()
         if found.kind in {"integer", "decimal"} and stored is not value:
@@ -91,10 +91,12 @@ class Fit:
         if found.kind == "decimal" and column.kind in {"number", "decimal"}:
             self._flags[f"{item}:target_scale"] = _loses_digits(value, column, found)
 
-    def _text(self, item: str, text: pl.Expr, found: Column, *, stores_nul: bool) -> None:
-        if found.length:
+    def _text(self, item: str, column: Column, found: Column, *, stores_nul: bool) -> None:
+        """What the source promises of its texts is not looked at again."""
+        text = as_text(pl.col(item), column.dtype)
+        if found.length and not 0 < column.length <= found.length:
             self._flags[f"{item}:target_length"] = text.str.len_chars() > found.length
-        if not stores_nul:
+        if not stores_nul and column.has_nul and column.kind == "text":
             self._flags[f"{item}:target_nul"] = text.str.contains("\0", literal=True)
 
 

@@ -166,7 +166,7 @@ def _column(found: "tuple[object, ...]") -> Column:
         return Column("number", **facts)  # type: ignore[arg-type]
     plain = _PLAIN.get(str(kind), Column("other"))
     length = size if kind in {"varchar", "bpchar"} and size > 0 else 0
-    return Column(plain.kind, length=length, bits=plain.bits, **facts)  # type: ignore[arg-type]
+    return Column(plain.kind, length=length, bits=plain.bits, has_nul=False, **facts)  # type: ignore[arg-type]
 
 
 def _statement(question: Question, found: Found) -> sql.Composed:
