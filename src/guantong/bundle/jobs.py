@@ -22,6 +22,7 @@ class Target(Statement, frozen=True):
     """落地表: where a job's rows go. The address of ``source`` is known to its node alone.
 
     ``columns`` maps item → column of ``table``. For files ``table`` is the file's name below the address.
+    ``reader`` is the vkey that chunks are sealed for; empty: the node's own.
     """
 
     id: str
@@ -31,6 +32,20 @@ class Target(Statement, frozen=True):
     dialect: TargetDialect
     table: str
     columns: dict[str, str]
+    reader: str = ""
+
+
+class Edge(Statement, frozen=True):
+    """边缘代理: an exchange process inside a department's network, which only dials out, to its node.
+
+    What its ``sources`` name is read, and written, there and nowhere else.
+    """
+
+    id: str
+    name: str
+    organisation: str
+    key: str
+    sources: list[str]
 
 
 class Check(Statement, frozen=True):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from guantong.bundle.jobs import Job, Target
+from guantong.bundle.jobs import Edge, Job, Target
 from guantong.bundle.statement import Statement
 
 Mode = Literal["query", "verify", "batch"]
@@ -132,3 +132,4 @@ class Bundle(Statement, frozen=True):
     grants: dict[str, Grant]
     jobs: dict[str, Job] = msgspec.field(default_factory=dict)
     targets: dict[str, Target] = msgspec.field(default_factory=dict)
+    edges: dict[str, Edge] = msgspec.field(default_factory=dict)
