@@ -15,6 +15,7 @@ from guantong.site.node import node_settings
 RESTART_AFTER_S = 1.0
 # After this long a process that does not end is killed; the spools are made for that.
 END_WITHIN_S = 10.0
+PROCESSES = ("log", "gateway", "exchange", "web", "work")
 
 
 class Supervisor:
@@ -75,9 +76,9 @@ class Supervisor:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run web, gateway, log and background worker; no arguments."""
+    """Run web, gateway, exchange, log and background worker; no arguments."""
     del argv
     settings = node_settings()
-    commands = {name: [sys.executable, "-m", "guantong", name] for name in ("log", "gateway", "web", "work")}
+    commands = {name: [sys.executable, "-m", "guantong", name] for name in PROCESSES}
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     return Supervisor(settings.home, commands).run()
