@@ -14,23 +14,25 @@ import msgspec
 
 from guantong.bundle import refusals
 from guantong.bundle.depot import Depot
+from guantong.bundle.directory import application_key, neighbour_key, node_key
 from guantong.bundle.types import Bundle
 from guantong.gateway.call import KIND, Call
-from guantong.gateway.directory import application_key, neighbour_key, node_key
-from guantong.gateway.doorkeeper import Doorkeeper, sign_answer
-from guantong.gateway.faults import (
+from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
+from guantong.gateway.messages import Query, Verify, call_of, checked, read
+from guantong.gateway.proofs import Proofs
+from guantong.gateway.receipts import Ledger
+from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
+from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
+from guantong.gateway.usage import seconds_to_midnight
+from guantong.kit import clock, envelope
+from guantong.kit.asgi import (
     BodyTooSlow,
-    CallNotProved,
+    Incoming,
     InternalFault,
     MethodNotAllowed,
     NotReady,
-    PathUnknown,
-    RelayNotOnRoute,
-    RouteLoop,
-)
-from guantong.gateway.http import (
-    Incoming,
     Outgoing,
+    PathUnknown,
     Receive,
     Scope,
     Send,
@@ -39,13 +41,7 @@ from guantong.gateway.http import (
     incoming,
     read_body,
 )
-from guantong.gateway.messages import Query, Verify, call_of, checked, read
-from guantong.gateway.proofs import Proofs
-from guantong.gateway.receipts import Ledger
-from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
-from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
-from guantong.gateway.usage import seconds_to_midnight
-from guantong.kit import clock, envelope
+from guantong.kit.doorkeeper import Doorkeeper, sign_answer
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request, Response, Verifier, content_digest
 from guantong.kit.suites import SigningKey

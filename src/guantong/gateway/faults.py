@@ -5,51 +5,6 @@ from typing import Any
 from guantong.kit.errors import GuantongError, Language
 
 
-class PathUnknown(GuantongError):
-    """No such address here."""
-
-    code = "path_unknown"
-    status = 404
-    zh = "没有这个地址。"
-    en = "There is no such address here."
-
-
-class MethodNotAllowed(GuantongError):
-    """The address exists, but not for this method."""
-
-    code = "method_not_allowed"
-    status = 405
-    zh = "该地址不支持此方法。"
-    en = "This address does not answer that method."
-
-
-class BodyTooLarge(GuantongError):
-    """The request's body is larger than any sensible call."""
-
-    code = "body_too_large"
-    status = 413
-    zh = "请求体超过 {limit} 字节的上限。"
-    en = "The body exceeds the limit of {limit} bytes."
-
-
-class BodyTooSlow(GuantongError):
-    """The body did not arrive whole within the call's time limit."""
-
-    code = "body_too_slow"
-    status = 408
-    zh = "请求体未在时限内全部到达。"
-    en = "The body did not arrive within the time limit."
-
-
-class BodyNotJson(GuantongError):
-    """The body cannot be read."""
-
-    code = "body_not_json"
-    status = 400
-    zh = "请求体不是有效的 JSON。"
-    en = "The body is not valid JSON."
-
-
 class RequestMisshapen(GuantongError):
     """The body is JSON of the wrong shape; ``where`` says where, without repeating values."""
 
@@ -57,24 +12,6 @@ class RequestMisshapen(GuantongError):
     status = 422
     zh = "请求内容不符合要求：{where}。"
     en = "The request does not have the required shape: {where}."
-
-
-class NotReady(GuantongError):
-    """No bundle is in force yet."""
-
-    code = "not_ready"
-    status = 503
-    zh = "网关尚未收到有效的配置快照。"
-    en = "The gateway has no bundle in force yet."
-
-
-class InternalFault(GuantongError):
-    """Something that we did not foresee. Only the call id goes into the log."""
-
-    code = "internal_fault"
-    status = 500
-    zh = "网关内部故障，请凭调用编号联系管理员。"
-    en = "The gateway failed; please report the call id to its operator."
 
 
 class TimeIsUp(GuantongError):

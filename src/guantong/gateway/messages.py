@@ -7,8 +7,9 @@ import msgspec
 
 from guantong.bundle.types import Application
 from guantong.gateway.call import Call, Consumer
-from guantong.gateway.faults import BodyNotJson, RequestMisshapen
+from guantong.gateway.faults import RequestMisshapen
 from guantong.kit import clock
+from guantong.kit.asgi import BodyNotJson
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=128)]

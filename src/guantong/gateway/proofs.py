@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier, Reply
-from guantong.gateway.faults import PathUnknown
-from guantong.gateway.http import Outgoing
 from guantong.gateway.relay import Relay
+from guantong.kit.asgi import Outgoing, PathUnknown
 
 _HEX = set("0123456789abcdef")
 _PASSED = ("content-type", "retry-after")

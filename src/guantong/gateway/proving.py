@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from guantong.bundle.directory import node_key
 from guantong.bundle.types import Bundle
 from guantong.gateway.call import Call
-from guantong.gateway.directory import node_key
 from guantong.gateway.faults import PeerAnswerNotProved
 from guantong.gateway.receipts import KIND, Asked
 from guantong.kit import canonical, envelope

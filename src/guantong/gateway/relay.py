@@ -7,15 +7,15 @@ to say so. Nothing is tried twice: the consumer may ask again under the same cal
 import asyncio
 import secrets
 
+from guantong.bundle.directory import neighbour_key
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier, Reply
 from guantong.courier.errors import PeerTimedOut
 from guantong.gateway.call import KIND, Call
-from guantong.gateway.directory import neighbour_key
-from guantong.gateway.doorkeeper import check_answer
 from guantong.gateway.faults import NoRoute, PeerAnswerNotProved, PeerRefused, RouteLoop
 from guantong.gateway.messages import NOTHING, PeerAnswer, PeerRefusal, read
 from guantong.kit import clock, envelope, http_signatures
+from guantong.kit.doorkeeper import check_answer
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request, Response
 from guantong.kit.suites import SigningKey, VerifyKey

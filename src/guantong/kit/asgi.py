@@ -1,4 +1,4 @@
-"""The little of HTTP that the gateway needs: a request read whole, an answer sent whole, over raw ASGI."""
+"""The little of HTTP that the data plane needs: a request read whole, an answer sent whole, over raw ASGI."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -6,13 +6,76 @@ from typing import Any
 
 import msgspec
 
-from guantong.gateway.faults import BodyTooLarge
+from guantong.kit.errors import GuantongError
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LARGEST_BODY = 256 * 1024
+
+
+class PathUnknown(GuantongError):
+    """No such address here."""
+
+    code = "path_unknown"
+    status = 404
+    zh = "没有这个地址。"
+    en = "There is no such address here."
+
+
+class MethodNotAllowed(GuantongError):
+    """The address exists, but not for this method."""
+
+    code = "method_not_allowed"
+    status = 405
+    zh = "该地址不支持此方法。"
+    en = "This address does not answer that method."
+
+
+class BodyTooSlow(GuantongError):
+    """The body did not arrive whole within the call's time limit."""
+
+    code = "body_too_slow"
+    status = 408
+    zh = "请求体未在时限内全部到达。"
+    en = "The body did not arrive within the time limit."
+
+
+class BodyNotJson(GuantongError):
+    """The body cannot be read."""
+
+    code = "body_not_json"
+    status = 400
+    zh = "请求体不是有效的 JSON。"
+    en = "The body is not valid JSON."
+
+
+class NotReady(GuantongError):
+    """No bundle is in force yet."""
+
+    code = "not_ready"
+    status = 503
+    zh = "网关尚未收到有效的配置快照。"
+    en = "The gateway has no bundle in force yet."
+
+
+class InternalFault(GuantongError):
+    """Something that we did not foresee. Only the call id goes into the log."""
+
+    code = "internal_fault"
+    status = 500
+    zh = "网关内部故障，请凭调用编号联系管理员。"
+    en = "The gateway failed; please report the call id to its operator."
+
+
+class BodyTooLarge(GuantongError):
+    """The request's body is larger than any sensible call."""
+
+    code = "body_too_large"
+    status = 413
+    zh = "请求体超过 {limit} 字节的上限。"
+    en = "The body exceeds the limit of {limit} bytes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +108,22 @@ def incoming(scope: Scope) -> Incoming:
     return Incoming(scope["method"], path, headers)
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int = LARGEST_BODY) -> bytes:
     """The whole body, or BodyTooLarge as soon as that is known."""
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > LARGEST_BODY:
-        raise BodyTooLarge(limit=LARGEST_BODY)
+    if announced.isdecimal() and int(announced) > limit:
+        raise BodyTooLarge(limit=limit)
     message = await receive()
     body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    gathered = bytearray(body)
     while message.get("more_body"):
         message = await receive()
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise BodyTooLarge(limit=LARGEST_BODY)
-    return body
+        gathered += message.get("body", b"")
+        if len(gathered) > limit:
+            raise BodyTooLarge(limit=limit)
+    return bytes(gathered)
 
 
 def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Outgoing:
