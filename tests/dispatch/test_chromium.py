@@ -17,6 +17,7 @@ from tests.browser.conftest import ARGUMENTS
 from tests.browser.inspecting import contrast_faults, overflow_faults, structure_faults
 from tests.cast import NOON
 from tests.dispatch.cast import Desk, run_name, tell
+from tests.dispatch.test_edges import added, enrolled
 from tests.dispatch.test_pages import ran
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -70,6 +71,7 @@ def faults_of(page: Page) -> list[str]:
 def test_every_page_of_jobs_is_sound(live_server: LiveServer, tmp_path: Path, language: str) -> None:
     desk = Desk(clock.now())
     job = ran(desk, tmp_path)
+    edge = enrolled(desk, added(desk))
     pages = {
         "xu": [
             "/share/jobs/",
@@ -77,6 +79,10 @@ def test_every_page_of_jobs_is_sound(live_server: LiveServer, tmp_path: Path, la
             f"/share/jobs/declare?grant={desk.grant.code}",
             f"/share/jobs/{job.code}/runs/{run_name(NOON)}/refused",
             f"/share/grants/{desk.grant.code}/",
+            "/share/edges/",
+            "/share/edges/add",
+            f"/share/edges/{edge.code}/",
+            f"/share/edges/{edge.code}/retire",
         ],
         "gao": ["/oversee/", "/oversee/flows/?since=2026-11-01", "/oversee/reconciliation/?since=2026-11-01"],
     }

@@ -118,3 +118,75 @@ class ReplayPointWrong(GuantongError):
     status = 422
     zh = "重放起点有误：{why_zh}。"
     en = "The point to replay from is wrong: {why_en}."
+
+
+class EdgeWrong(GuantongError):
+    """What was said of an edge makes no sense."""
+
+    code = "edge_wrong"
+    status = 422
+    zh = "前置机设置有误：{why_zh}。"
+    en = "The edge is declared wrongly: {why_en}."
+
+
+class NotYourEdge(GuantongError):
+    """Only the organisation that runs an edge, or the node's data bureau, handles it."""
+
+    code = "not_your_edge"
+    status = 403
+    zh = "前置机只能由所属机构或本节点数据主管部门办理。"
+    en = "Only the edge's organisation or this node's data bureau handles it."
+
+
+class EdgeStateWrong(GuantongError):
+    """The act does not fit the edge's state."""
+
+    code = "edge_state_wrong"
+    status = 409
+    zh = "前置机 {edge} 已停用，请新增一台。"
+    en = "The edge {edge} has been retired; add another one."
+
+
+class EdgeInUse(GuantongError):
+    """Jobs still read or fill what the edge serves."""
+
+    code = "edge_in_use"
+    status = 409
+    zh = "前置机 {edge} 的数据源仍有启用的作业：{jobs}。请先暂停或停办这些作业。"
+    en = "Jobs still use the sources of edge {edge}: {jobs}. Pause or retire them first."
+
+
+class EnrolmentUnreadable(GuantongError):
+    """A request to enrol an edge has the wrong form."""
+
+    code = "enrolment_unreadable"
+    status = 400
+    zh = "接入请求无法识别：{why}。"
+    en = "The request to enrol cannot be read: {why}."
+
+
+class EnrolmentRefused(GuantongError):
+    """Code and token do not belong together, or the token has been used."""
+
+    code = "enrolment_refused"
+    status = 403
+    zh = "编号或接入口令不对，或口令已经用过。请核对后重试，或请数据专员重新生成口令。"
+    en = "The code or the token is wrong, or the token has been used. Check both, or have a new token made."
+
+
+class TokenExpired(GuantongError):
+    """The token was right, but too late."""
+
+    code = "token_expired"
+    status = 403
+    zh = "接入口令已于 {at} 过期，请数据专员重新生成。"
+    en = "The token expired at {at}; have a new one made."
+
+
+class TooManyAttempts(GuantongError):
+    """So many wrong tokens were tried that no token is taken any more."""
+
+    code = "too_many_attempts"
+    status = 429
+    zh = "接入口令连续 {count} 次不对，已作废。请数据专员重新生成。"
+    en = "{count} wrong tokens were tried, so the token is void; have a new one made."

@@ -1,5 +1,6 @@
 """The form of a job, as a person fills it in from a grant."""
 
+import re
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -12,11 +13,11 @@ from guantong.dispatch.check_lines import read_checks, write_check
 from guantong.dispatch.checking import items_of, masks_of
 from guantong.dispatch.errors import DeclarationUnreadable, JobIncomplete
 from guantong.dispatch.proposing import proposed_checks
-from guantong.dispatch.types import Declaration, TargetDeclaration
-from guantong.identity.models import Application
+from guantong.dispatch.types import Declaration, EdgeDeclaration, TargetDeclaration
+from guantong.identity.models import Application, Organisation
 from guantong.sharing.models import Grant
 
-Typed = TypeVar("Typed", Declaration, TargetDeclaration)
+Typed = TypeVar("Typed", Declaration, TargetDeclaration, EdgeDeclaration)
 
 SCHEDULES = [
     ("manual", _("only when asked")),
@@ -152,6 +153,25 @@ class JobForm(forms.Form):
             "retry_limit": values["retry_limit"],
         }
         return _typed(said, Declaration)
+
+
+class EdgeForm(forms.Form):
+    """An edge: whose it is, its name, and the sources it serves."""
+
+    name = forms.CharField(label=_("Name of the edge"), max_length=120)
+    organisation = forms.ChoiceField(label=_("Organisation"))
+    sources = forms.CharField(label=_("Data sources it serves"), max_length=4000)
+
+    def __init__(self, *args: Any, owners: list[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["organisation"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
+        field.choices = [(owner.code, owner.name) for owner in owners]
+
+    def declaration(self) -> EdgeDeclaration:
+        """The filled-in form; names of sources stand apart by blanks, commas or lines."""
+        named = re.split(r"[\s,，、;；]+", self.cleaned_data["sources"].strip())
+        return _typed({"name": self.cleaned_data["name"].strip(), "sources": named}, EdgeDeclaration)
 
 
 def _typed(said: dict[str, Any], kind: type[Typed]) -> Typed:

@@ -19,6 +19,8 @@ class Target(models.Model):
     """Item → column."""
     declared_at = models.DateTimeField()
     declared_by = models.CharField(max_length=120)
+    is_retired = models.BooleanField("已停用", default=False)
+    """Nobody may have a job fill it any more."""
 
     class Meta:
         verbose_name = "落地表"
@@ -33,6 +35,7 @@ class JobState(models.TextChoices):
 
     ACTIVE = "active", "启用"
     PAUSED = "paused", "暂停"
+    RETIRED = "retired", "停办"
 
 
 class Job(models.Model):
@@ -61,6 +64,11 @@ class Job(models.Model):
     """When a run that broke is to be taken up again."""
     retries = models.IntegerField(default=0)
     """How often in a row a run was ordered again because it had failed."""
+    resting_until = models.DateTimeField(null=True)
+    """Until when the open run rests because its source is not to be read; see :class:`QuietHours`."""
+    ordered = models.JSONField(default=dict)
+    """The latest order as it was given: ``{"verb", "since", "until"}``, to be given again if it broke at once."""
+    version = models.IntegerField("版本", default=1)
     declared_at = models.DateTimeField()
     declared_by = models.CharField(max_length=120)
 
@@ -72,6 +80,25 @@ class Job(models.Model):
         return self.code
 
 
+class JobVersion(models.Model):
+    """作业版本: what a job said before it was changed, kept whole."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="versions")
+    number = models.IntegerField("版本")
+    terms = models.JSONField()
+    ended_at = models.DateTimeField()
+    """When the next version took its place."""
+    ended_by = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name = "作业版本"
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="job_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}@{self.number}"
+
+
 class RunState(models.TextChoices):
     """Where a run stands."""
 
@@ -80,6 +107,7 @@ class RunState(models.TextChoices):
     PAUSED = "paused", "等待恢复"
     STOPPED = "stopped", "已停止"
     CANCELLED = "cancelled", "已取消"
+    GIVEN_UP = "given_up", "已放弃"
 
 
 class Run(models.Model):
@@ -111,6 +139,10 @@ class Run(models.Model):
     """Why rows were refused: reason → rows. No values of rows."""
     set_aside = models.BigIntegerField(default=0)
     """Rows that were sent, but which the target's own types could not take."""
+    floor = models.CharField("起始水位", max_length=64, blank=True)
+    high = models.CharField("水位", max_length=64, blank=True)
+    until = models.CharField("截止水位", max_length=64, blank=True)
+    """From which watermark it read, how far it came, and, of a backfill, where it was to end."""
     digest = models.CharField(max_length=80, blank=True)
     """Digest of the manifest that closes the run; it is in the consumer's receipt."""
     started_at = models.DateTimeField(db_index=True)
@@ -173,3 +205,81 @@ class OrderSeries(models.Model):
 
     def __str__(self) -> str:
         return str(self.last)
+
+
+class EdgeState(models.TextChoices):
+    """Whether an edge takes part."""
+
+    WAITING = "waiting", "待接入"
+    ACTIVE = "active", "在用"
+    RETIRED = "retired", "停用"
+
+
+class Edge(models.Model):
+    """边缘代理 (前置机): an exchange process in a department's network, which only dials out, to this node.
+
+    Its key comes with its enrolment; of the one-time token only the digest is kept. What it told last lies in
+    the data plane's files, see :mod:`guantong.dispatch.edge_news`.
+    """
+
+    code = models.CharField("前置机编号", max_length=64, unique=True)
+    name = models.CharField("名称", max_length=120)
+    node = models.CharField(max_length=6)
+    organisation = models.CharField("所属机构", max_length=40, db_index=True)
+    sources = models.JSONField("数据源", default=list)
+    key = models.TextField("公钥", blank=True)
+    state = models.CharField(max_length=12, choices=EdgeState, default=EdgeState.WAITING, db_index=True)
+    token_digest = models.CharField(max_length=64, blank=True)
+    token_expires_at = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+    """Enrolments that were refused since the token was made."""
+    enrolled_at = models.DateTimeField("接入时间", null=True)
+    told = models.JSONField(default=list)
+    """What people have been told is wrong with it, so that each is told once."""
+    declared_at = models.DateTimeField()
+    declared_by = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name = "前置机"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CalendarDay(models.Model):
+    """日历: a day on which work is done, or is not, whatever the public calendar says."""
+
+    day = models.DateField("日期", unique=True)
+    is_workday = models.BooleanField("工作日")
+    name = models.CharField("说明", max_length=80, blank=True)
+    noted_at = models.DateTimeField()
+    noted_by = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name = "日历"
+        ordering = ["day"]
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
+
+
+class QuietHours(models.Model):
+    """静默时段: between these times of the day no job reads or fills a source (Beijing time).
+
+    ``since`` later than ``until`` goes over midnight.
+    """
+
+    source = models.CharField("数据源", max_length=80, db_index=True)
+    since = models.TimeField("自")
+    until = models.TimeField("至")
+    only_workdays = models.BooleanField("仅工作日", default=False)
+    noted_at = models.DateTimeField()
+    noted_by = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name = "静默时段"
+        ordering = ["source", "since"]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.since}-{self.until}"

@@ -1,5 +1,6 @@
 """Finding jobs and runs; what of them the bundle says; what was handed over."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -8,10 +9,11 @@ from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, S
 from django.db.models.functions import Coalesce
 
 from guantong.bundle import jobs as bundle
-from guantong.dispatch.models import Handover, Job, JobState, Run, RunState, Target
+from guantong.catalog.models import Link
+from guantong.dispatch.models import Edge, EdgeState, Handover, Job, JobState, Run, RunState, Target
 from guantong.dispatch.timetable import BEIJING
 from guantong.dispatch.types import Declaration
-from guantong.identity.models import Person
+from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
@@ -71,6 +73,17 @@ def compiled_targets() -> dict[str, bundle.Target]:
     }
 
 
+def compiled_edges() -> dict[str, bundle.Edge]:
+    """The edges that have enrolled and are in use."""
+    rows = Edge.objects.filter(state=EdgeState.ACTIVE).exclude(key="").order_by("pk")
+    return {
+        row.code: bundle.Edge(
+            id=row.code, name=row.name, organisation=row.organisation, key=row.key, sources=row.sources
+        )
+        for row in rows
+    }
+
+
 def _compiled(row: Job) -> bundle.Job:
     said = declaration_of(row)
     return bundle.Job(
@@ -95,7 +108,42 @@ def _compiled(row: Job) -> bundle.Job:
     )
 
 
+# ── who and where ──
+
+
+def handlers(organisation: str, *, node: str) -> set[str]:
+    """The organisations whose people handle what is ``organisation``'s: itself and the node's data bureau."""
+    bureaus = Organisation.objects.filter(node=node, is_bureau=True).values_list("code", flat=True)
+    return {organisation, *bureaus}
+
+
+def jobs_at(sources: Iterable[str]) -> list[Job]:
+    """The active jobs that read or fill one of ``sources``, by the names of :mod:`sources.json`."""
+    named = set(sources)
+    read_from = Link.objects.filter(source__in=named).values("resource__code")
+    rows = Job.objects.filter(state=JobState.ACTIVE).select_related("target", "grant")
+    return list(rows.filter(Q(target__source__in=named) | Q(resource__in=read_from)))
+
+
 # ── for pages ──
+
+
+def visible_edges(person: Person) -> QuerySet[Edge]:
+    """The edges that someone may read: their organisation's; all of them for auditor, operator and bureau."""
+    if may(person, "job:audit"):
+        return Edge.objects.all()
+    if not may(person, "edge:read") or person.organisation is None:
+        return Edge.objects.none()
+    if person.organisation.is_bureau:
+        return Edge.objects.all()
+    return Edge.objects.filter(organisation=person.organisation.code)
+
+
+def matching_edges(rows: QuerySet[Edge], *, words: str, state: str) -> QuerySet[Edge]:
+    """Of ``rows``, those with ``words`` in name or code, in this state."""
+    if words:
+        rows = rows.filter(Q(name__icontains=words) | Q(code__iexact=words) | Q(organisation=words))
+    return rows.filter(state=state) if state else rows
 
 
 def visible_jobs(person: Person) -> QuerySet[Job]:

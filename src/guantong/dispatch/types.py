@@ -12,6 +12,7 @@ Item = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Name = Annotated[
     str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]$")
 ]
+SourceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
@@ -48,11 +49,18 @@ class Declaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retry_limit: Annotated[int, msgspec.Meta(ge=0, le=20)] = 3
 
 
+class EdgeDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An edge as it is declared: ``sources`` are the names of what it reads and fills."""
+
+    name: Name
+    sources: Annotated[list[SourceName], msgspec.Meta(min_length=1, max_length=50)]
+
+
 class TargetDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A target as it is declared: a table of a source that the node's secrets name."""
 
     name: Name
-    source: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+    source: SourceName
     dialect: TargetDialect
     table: Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
     columns: dict[Item, Line]

@@ -13,6 +13,8 @@ ROLES: dict[str, frozenset[str]] = {
             "job:declare",
             "job:run",
             "job:read",
+            "edge:declare",
+            "edge:read",
         }
     ),
     # 审批人: decides for the department on its own data, or for the bureau
@@ -43,6 +45,7 @@ ROLES: dict[str, frozenset[str]] = {
             "case:audit",
             "job:read",
             "job:audit",
+            "edge:read",
         }
     ),
     # 节点管理员: joins nodes, registers applications, settles messages that nobody takes
@@ -56,6 +59,8 @@ ROLES: dict[str, frozenset[str]] = {
             "job:read",
             "job:audit",
             "job:run",
+            "edge:declare",
+            "edge:read",
         }
     ),
     # 群众: sees own cases and who looked at own data

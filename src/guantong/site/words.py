@@ -69,6 +69,12 @@ KINDS: Final[Mapping[str, Words]] = {
     "job": {
         "active": pgettext_lazy("job", "switched on"),
         "paused": pgettext_lazy("job", "paused"),
+        "retired": pgettext_lazy("job", "retired"),
+    },
+    "edge": {
+        "waiting": pgettext_lazy("edge", "to be joined"),
+        "active": pgettext_lazy("edge", "in use"),
+        "retired": pgettext_lazy("edge", "retired"),
     },
     "run": {
         "running": pgettext_lazy("run", "running"),
@@ -76,6 +82,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "paused": pgettext_lazy("run", "interrupted"),
         "stopped": pgettext_lazy("run", "stopped"),
         "cancelled": pgettext_lazy("run", "cancelled"),
+        "given_up": pgettext_lazy("run", "given up"),
         "never": pgettext_lazy("run", "not run yet"),
     },
     "writing": {
@@ -128,6 +135,8 @@ KINDS: Final[Mapping[str, Words]] = {
         "confirmed": pgettext_lazy("node", "takes part"),
     },
     "alert": {
+        "edge_silent": _("An edge has not been heard of for five minutes"),
+        "edge_skewed": _("The clock of an edge is wrong"),
         "batch_stopped": _("A batch stopped and needs a person"),
         "bundle_refused": _("A configuration was refused"),
         "entry_refused": _("A catalogue entry of another node was refused"),
@@ -173,6 +182,11 @@ KINDS: Final[Mapping[str, Words]] = {
         "person.signed_in": _("signed in"),
         "person.suspended": _("took a log-in away"),
         "sign_in.failed": _("failed to sign in"),
+        "edge.changed": _("changed an edge"),
+        "edge.declared": _("added an edge"),
+        "edge.enrolled": _("an edge enrolled"),
+        "edge.retired": _("retired an edge"),
+        "edge.token_renewed": _("made a token for an edge"),
         "feed.numbered": _("numbered changes of the catalogue"),
         "bundle.published": _("published a configuration"),
         "case.accepted": _("took a case in"),

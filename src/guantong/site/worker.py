@@ -100,6 +100,7 @@ class Worker:
         folder, at = self._settings.home / "exchange", clock.now()
         dispatch.note_progress(folder, by=self._by, at=at)
         dispatch.take_in_handovers(by=self._by, at=at)
+        dispatch.watch_edges(folder, by=self._by, at=at)
         dispatch.order_due(by=self._by, at=at)
         journal.deliver({"job.order": self._order}, by=self._by, at=at)
 

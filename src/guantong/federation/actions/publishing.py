@@ -95,6 +95,7 @@ def compile_bundle(settings: Settings, *, sequence: int, by: Actor, at: datetime
         grants={each.code: _grant(grant, each) for grant, each in terms},
         jobs=dispatch.compiled_jobs(at=at),
         targets=dispatch.compiled_targets(),
+        edges=dispatch.compiled_edges(),
     )
 
 
