@@ -44,10 +44,13 @@ class Rejected:
 class Depot:
     """The reading side. ``bundle`` is the one in force, or None before the first."""
 
-    def __init__(self, folder: Path, keyring: Mapping[str, VerifyKey], *, node: str) -> None:
+    def __init__(
+        self, folder: Path, keyring: Mapping[str, VerifyKey], *, node: str, edge: str = ""
+    ) -> None:
         self._folder = folder
         self._keyring = keyring
         self._node = node
+        self._edge = edge
         self._seen: tuple[int, int, int] | None = None
         self._in_force = b""
         self._refused = ""
@@ -85,7 +88,7 @@ class Depot:
     def _consider(self, raw: bytes) -> Accepted | Rejected | None:
         floor = self.bundle.sequence if self.bundle else -1
         try:
-            bundle = open_bundle(raw, self._keyring, node=self._node, floor=floor)
+            bundle = open_bundle(raw, self._keyring, node=self._node, edge=self._edge, floor=floor)
         except BundleRefused as reason:
             digest = hashlib.sha256(raw).hexdigest()
             if digest == self._refused:

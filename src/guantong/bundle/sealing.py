@@ -20,14 +20,18 @@ def seal(bundle: Bundle, key: SigningKey) -> bytes:
     return envelope.seal(KIND, body, key)
 
 
-def open_bundle(raw: bytes, keyring: Mapping[str, VerifyKey], *, node: str, floor: int) -> Bundle:
+def open_bundle(
+    raw: bytes, keyring: Mapping[str, VerifyKey], *, node: str, floor: int, edge: str = ""
+) -> Bundle:
     """The bundle in ``raw``, if a key of ``keyring`` signed it for ``node`` and it is newer than ``floor``.
+
+    ``edge`` names the edge of that node for which it must be made; empty: the node itself.
 
     Raises BundleTampered, BundleForAnotherNode, BundleOlder.
     """
     bundle = _believed(raw, keyring)
-    if bundle.node != node:
-        raise BundleForAnotherNode(found=bundle.node, node=node)
+    if (bundle.node, bundle.edge) != (node, edge):
+        raise BundleForAnotherNode(found=bundle.edge or bundle.node, node=edge or node)
     if bundle.sequence <= floor:
         raise BundleOlder(sequence=bundle.sequence, floor=floor)
     return bundle

@@ -12,7 +12,7 @@ from guantong.bundle.statement import Statement
 
 Mode = Literal["query", "verify", "batch"]
 Comparison = Literal["exact", "name", "date", "prefix6"]
-Dialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx"]
+Dialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder"]
 GrantState = Literal["active", "suspended", "revoked"]
 Operator = Literal["eq", "ne", "in", "ge", "le"]
 
@@ -133,3 +133,5 @@ class Bundle(Statement, frozen=True):
     jobs: dict[str, Job] = msgspec.field(default_factory=dict)
     targets: dict[str, Target] = msgspec.field(default_factory=dict)
     edges: dict[str, Edge] = msgspec.field(default_factory=dict)
+    edge: str = ""
+    """The edge for which this bundle is made; empty: the node itself."""

@@ -24,6 +24,15 @@ class JobUnknown(ExchangeStopped):
     en = "The job {job} is not in the present configuration; publish it first."
 
 
+class JobElsewhere(ExchangeStopped):
+    """Neither end of the job is at this place."""
+
+    code = "job_elsewhere"
+    status = 404
+    zh = "作业 {job} 的来源和落地表都不在本节点（或本边缘代理）。"
+    en = "Neither the source nor the target of the job {job} is at this node (or edge)."
+
+
 class JobMisdeclared(ExchangeStopped):
     """The declaration contradicts itself or the bundle."""
 
@@ -146,6 +155,33 @@ class FileUnreadable(ExchangeStopped):
     en = "The file {table} cannot be read as {format}; check its content and that it is UTF-8."
 
 
+class FileNameUnfit(ExchangeStopped):
+    """A file has a name that cannot travel: not UTF-8, or with control characters or backslashes."""
+
+    code = "file_name_unfit"
+    status = 422
+    zh = "文件名 {file} 无法传输（须为 UTF-8，不含控制字符和反斜杠），请改名后再运行。"
+    en = "The file name {file} cannot travel (UTF-8 without control characters and backslashes); rename the file."
+
+
+class FileNotReadable(ExchangeStopped):
+    """A file or folder of the source may not, or cannot, be read."""
+
+    code = "file_not_readable"
+    status = 502
+    zh = "文件 {file} 无法读取（{why}），请检查其权限和磁盘；恢复后批次从断点继续。"
+    en = "The file {file} cannot be read ({why}); check its rights and the disk. The run resumes where it stood."
+
+
+class TargetFull(ExchangeStopped):
+    """No room where files are to arrive; the run pauses."""
+
+    code = "target_full"
+    status = 507
+    zh = "目标 {name} 的磁盘已满，批次暂停；清理空间后自动继续。"
+    en = "The disk of the target {name} is full; the run pauses until there is room."
+
+
 # ── data ──
 
 
@@ -177,6 +213,33 @@ class ChunkDamaged(ExchangeStopped):
     status = 422
     zh = "批次 {run} 的第 {chunk} 块与签名清单不符，已拒绝。"
     en = "Chunk {chunk} of run {run} is not what its signed manifest says; it is refused."
+
+
+class PostingMisshapen(ExchangeStopped):
+    """What came by the mail is not a posting."""
+
+    code = "posting_misshapen"
+    status = 422
+    zh = "收到的邮件不合规定：{why_zh}。"
+    en = "What came by the mail is not a posting: {why_en}."
+
+
+class PostingRefused(ExchangeStopped):
+    """A posting that may not pass here: of a strange sender, or of no grant that is in force."""
+
+    code = "posting_refused"
+    status = 403
+    zh = "邮件不得由本节点经过：{why_zh}。"
+    en = "The posting may not pass here: {why_en}."
+
+
+class ChunkGone(ExchangeStopped):
+    """A chunk waited for longer than it is kept, or was taken away."""
+
+    code = "chunk_gone"
+    status = 410
+    zh = "批次 {run} 的第 {chunk} 块已不在暂存区（超过保存期限或被清理），请重放该作业。"
+    en = "Chunk {chunk} of run {run} is no longer kept (it waited too long); replay the job."
 
 
 class StagingFull(ExchangeStopped):

@@ -12,6 +12,7 @@ from guantong.exchange.chunks import Place
 from guantong.exchange.columns import Column
 from guantong.exchange.decide import Permit
 from guantong.kit import canonical, clock, envelope
+from guantong.kit.envelope import Envelope
 from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/manifest@v1"
@@ -19,7 +20,7 @@ KIND = "guantong/manifest@v1"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A signed manifest. ``raw`` is the envelope, ``digest`` its name, ``body`` what it says."""
+    """A signed manifest. ``raw`` is the envelope, ``digest`` its name (:func:`name_of`), ``body`` what it says."""
 
     raw: bytes
     digest: str
@@ -39,14 +40,25 @@ class Contents:
     place: Place
     floor: str
     high: str
+    form: str = ""
+    """How the rows were encoded for the digest; empty: Arrow IPC stream. ``postgresql-copy``: as rows of COPY."""
 
 
 class Scribe:
     """Signs the manifests of one run, one after the other."""
 
     def __init__(
-        self, permit: Permit, run: str, previous: str, *, key: SigningKey, suite: Suite, node: str
+        self,
+        permit: Permit,
+        run: str,
+        previous: str,
+        *,
+        key: SigningKey,
+        suite: Suite,
+        node: str,
+        expected: int = 0,
     ) -> None:
+        """``node`` is the provider's; ``expected`` the source's estimate of the run's rows, 0 if it has none."""
         self._key = key
         self._suite = suite
         self._previous = previous or None
@@ -59,6 +71,8 @@ class Scribe:
             "resource": permit.resource.code,
             "version": permit.resource.version,
             "node": node,
+            "suite": suite.name,
+            "expected": expected,
             "target": job.target,
             "writing": job.writing,
         }
@@ -80,9 +94,16 @@ class Scribe:
             "ordered": is_ordered,
             "prev": self._previous,
         }
+        if contents.form:
+            body["form"] = contents.form
         raw = envelope.seal(KIND, body, self._key)
-        self._previous = envelope.digest(raw, self._suite)
+        self._previous = name_of(envelope.read(raw), self._suite)
         return Manifest(raw, self._previous, body)
+
+
+def name_of(statement: Envelope, suite: Suite) -> str:
+    """The digest that names a manifest: of what is signed, whoever signs it (a node signs again for its edges)."""
+    return f"{suite.digest_name}:{suite.digest(statement.signed).hex()}"
 
 
 def declaration(job: Job, suite: Suite) -> str:

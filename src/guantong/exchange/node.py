@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.receipts import Accounts
 from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore, Store
 from guantong.kit.suites import SigningKey, Suite
@@ -23,11 +24,16 @@ class Node:
     accounts: Accounts
     quota: int = DEFAULT_QUOTA
     """Bytes that the staging store may hold."""
+    mailroom: Mailroom | None = None
 
     @property
     def keys(self) -> Path:
         """Where the node's keys rest."""
         return self.folder.parent / "keys"
+
+    def room(self) -> Mailroom:
+        """What lies in the staging store. One process looks after it, with one such list."""
+        return self.mailroom or Mailroom(self.store())
 
     def store(self) -> Store:
         """The staging store."""

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 
-State = Literal["running", "done", "paused", "stopped"]
+State = Literal["running", "waiting", "done", "paused", "stopped"]
+"""``waiting``: of a run that is read elsewhere, everything that has come is in the target."""
 EVERY_S = 0.5
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -30,6 +31,8 @@ class Progress:
     refused: int = 0
     expected: int = 0
     resumed_rows: int = 0
+    part: str = "whole"
+    """Which half of the run this is; see :data:`guantong.exchange.ends.Part`."""
     size: int = 0
     """Bytes of the chunks that this process has made."""
     error: dict[str, Any] | None = None
@@ -86,10 +89,10 @@ class Progress:
         }
 
 
-def progress_path(folder: Path, job: str) -> Path:
-    """Where a job's progress is told."""
+def progress_path(folder: Path, job: str, part: str = "whole") -> Path:
+    """Where a job's progress is told; the sending half, which may be told beside the other, has a file of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{_SAFE.sub('_', job)}.json"
+    return folder / f"{_SAFE.sub('_', job)}{'.sending' if part == 'sending' else ''}.json"
 
 
 def told(path: Path) -> dict[str, Any]:

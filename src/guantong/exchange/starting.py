@@ -2,6 +2,7 @@
 
 import secrets
 
+from guantong.bundle.jobs import Job
 from guantong.exchange.errors import JobChangedMidway, JobMisdeclared
 from guantong.exchange.producing import Producer, Start
 from guantong.exchange.targets.applying import Standing
@@ -41,6 +42,12 @@ def start_from(
         return _anew(producer, floor), True
     resumed = Start(standing.run, standing.chunk, standing.place, standing.previous, floor, standing.high)
     return resumed, False
+
+
+def gathers_aside(job: Job, *, is_ordered: bool) -> bool:
+    """Whether the rows of a run are gathered aside first: those that a broken run could not take back, or resume."""
+    aside = job.writing == "replace" or (job.writing == "append" and not is_ordered)
+    return aside and job.reading == "full"
 
 
 def _anew(producer: Producer, floor: str) -> Start:

@@ -8,14 +8,14 @@ from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Bundle
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import ChunkDamaged
-from guantong.exchange.manifests import KIND, Manifest, declaration
+from guantong.exchange.mail.postings import Posting
+from guantong.exchange.manifests import KIND, Manifest, declaration, name_of
 from guantong.exchange.node import Node
-from guantong.exchange.outbox import Posted
 from guantong.exchange.producing import Parcel
 from guantong.exchange.sealing import open_chunk, wrap_for
 from guantong.kit import envelope
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import VerifyKey
+from guantong.kit.suites import Suite, VerifyKey, suite
 
 
 class Unpacker:
@@ -25,30 +25,35 @@ class Unpacker:
         self._node = node
         self._judge = judge
         self._bundle = bundle
-        self._wrap = wrap_for(node.suite, node.key.public, own=node.key, keys=node.keys)
 
-    def unpacked(self, posted: Posted, fetch: Callable[[Posted], bytes | None], *, previous: str) -> Parcel:
-        """The parcel of ``posted``, which must follow the manifest ``previous``. ChunkDamaged, refusals."""
+    def unpacked(self, posting: Posting, *, previous: str) -> Parcel:
+        """The parcel of ``posting``, which must follow the manifest ``previous``. ChunkDamaged, refusals."""
         permit = self._permit()
-        run, chunk = str(posted.body["run"]), int(posted.body["chunk"])
-        damaged = ChunkDamaged(run=run, chunk=chunk)
-        self._believe(posted, permit, previous, damaged)
-        digest = envelope.digest(posted.raw, self._node.suite)
-        manifest = Manifest(posted.raw, digest, posted.body)
-        body = posted.body
+        name, body = posting.name, posting.body
+        damaged = ChunkDamaged(run=name.run, chunk=name.chunk)
+        suite = self._suite(posting, damaged)
+        self._believe(posting, permit, suite, previous, damaged)
+        manifest = Manifest(posting.raw, name_of(posting.statement, suite), body)
         place, high = tuple(body["place"]), body["watermark"]["high"]
-        if not posted.sealed_name:
+        if posting.sealed is None:
             return Parcel(manifest, pl.DataFrame(), b"", place, high, 0, 0)
-        sealed = fetch(posted)
-        if sealed is None:
-            raise damaged
-        stream = open_chunk(sealed, self._node.suite, self._wrap, manifest=digest, run=run, chunk=chunk)
-        if envelope.digest(stream, self._node.suite) != body["digest"]:
+        wrap = wrap_for(suite, self._node.key.public, own=self._node.key, keys=self._node.keys)
+        stream = open_chunk(
+            posting.sealed, suite, wrap, manifest=manifest.digest, run=name.run, chunk=name.chunk
+        )
+        if envelope.digest(stream, suite) != body["digest"]:
             raise damaged
         rows = pl.read_ipc_stream(stream, use_pyarrow=False)
         if rows.height != body["rows"] or rows.columns != [column["name"] for column in body["schema"]]:
             raise damaged
         return Parcel(manifest, rows, b"", place, high, body["read"], body["refused"])
+
+    def _suite(self, posting: Posting, damaged: ChunkDamaged) -> Suite:
+        """The suite in which the provider digests and seals: its own, which need not be ours."""
+        try:
+            return suite(posting.body["suite"])
+        except (LookupError, ValueError):
+            raise damaged from None
 
     def _permit(self) -> Permit:
         try:
@@ -56,22 +61,30 @@ class Unpacker:
         except Stopped as stop:
             raise stop.reason from None
 
-    def _believe(self, posted: Posted, permit: Permit, previous: str, damaged: ChunkDamaged) -> None:
+    def _believe(
+        self, posting: Posting, permit: Permit, suite: Suite, previous: str, damaged: ChunkDamaged
+    ) -> None:
         """Signed by the provider's node, for this job as we know it, and the next in line."""
         key = VerifyKey.from_text(self._bundle().nodes[permit.resource.node].key)
         try:
-            statement = envelope.read(posted.raw)
-            statement.check({key.ref: key})
+            posting.statement.check({key.ref: key})
         except GuantongError:
             raise damaged from None
-        body = statement.body
-        told = (statement.kind, body["job"], body["grant"], body["node"], body["declaration"], body["prev"])
+        body = posting.body
+        told = (
+            posting.statement.kind,
+            body["job"],
+            body["grant"],
+            body["node"],
+            body["declaration"],
+            body["prev"],
+        )
         meant = (
             KIND,
             permit.job.id,
             permit.grant.id,
             permit.resource.node,
-            declaration(permit.job, self._node.suite),
+            declaration(permit.job, suite),
             previous or None,
         )
         if told != meant:

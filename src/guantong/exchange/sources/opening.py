@@ -17,15 +17,26 @@ SOURCES = {
     "csv": ("files", "CSVSource"),
     "parquet": ("files", "ParquetSource"),
     "xlsx": ("spreadsheets", "XLSXSource"),
+    "folder": ("folder", "FolderSource"),
 }
-_SCHEMES = {"mysql": {"mysql", "mariadb"}, "csv": {"file"}, "parquet": {"file"}, "xlsx": {"file"}}
+_SCHEMES = {
+    "mysql": {"mysql", "mariadb"},
+    "csv": {"file"},
+    "parquet": {"file"},
+    "xlsx": {"file"},
+    "folder": {"file"},
+    # Without an address, events stay on the node, where their readers fetch them.
+    "events": {"", "embedded", "webhook+http", "webhook+https", "nats", "tls", "kafka"},
+}
 
 
-def open_source(binding: Binding, addresses: Mapping[str, str]) -> Source:
-    """The source that serves ``binding``. AddressMissing, or what the database says."""
+def open_source(binding: Binding, addresses: Mapping[str, str], *, digest: str = "sha-256") -> Source:
+    """The source that serves ``binding``; ``digest`` is the suite's, for files. AddressMissing, or what it says."""
     address = addressed(binding.source, binding.dialect, addresses)
     module, name = SOURCES[binding.dialect]
     found = getattr(importlib.import_module(f"guantong.exchange.sources.{module}"), name)
+    if binding.dialect == "folder":
+        return cast("Callable[[str, str, str], Source]", found)(binding.source, address, digest)
     return cast("Callable[[str, str], Source]", found)(binding.source, address)
 
 

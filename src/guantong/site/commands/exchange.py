@@ -41,6 +41,11 @@ def _run(job: str) -> int:
     except GuantongError as fault:
         sys.stderr.write(f"\n{fault.sentence('zh')}\n{fault.sentence('en')}\n")
         return 1
+    if outcome is None:
+        sys.stderr.write(
+            "\n已写入全部到达的数据，等待提供方继续发送。\nAll that has come is applied; the provider has more to send.\n"
+        )
+        return 0
     sys.stderr.write(f"\n{outcome.run}: {outcome.rows:,} / {outcome.read:,}\n")
     return 0
 
