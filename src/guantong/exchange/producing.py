@@ -5,15 +5,16 @@ parcel leaves this module.
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from guantong.bundle.deciding import Stopped
 from guantong.bundle.jobs import Job
 from guantong.exchange.ahead import ahead
-from guantong.exchange.chunks import Place, cut
+from guantong.exchange.chunks import Frames, Place, cut
 from guantong.exchange.columns import Column, travelling
 from guantong.exchange.converting import as_text, out_of_calendar
 from guantong.exchange.decide import Permit
@@ -21,6 +22,7 @@ from guantong.exchange.errors import ColumnsMissing, JobMisdeclared, RunTooLong,
 from guantong.exchange.gate import Engine, LocalEngine, Work
 from guantong.exchange.manifests import Contents, Manifest, Scribe, as_stream, declaration
 from guantong.exchange.node import Node
+from guantong.exchange.passing import is_untouched
 from guantong.exchange.quarantine import put_aside
 from guantong.exchange.sources.reading import Found, Question, Source
 from guantong.exchange.watermarks import capped, highest, later
@@ -52,6 +54,8 @@ class Parcel:
     high: str
     read: int
     refused: int
+    frames: Frames | None = None
+    """The rows, if they pass as the database encodes them; ``rows`` is empty then."""
 
 
 class Producer:
@@ -64,7 +68,9 @@ class Producer:
         self._node = node
         self._permit = permit
         self._source = source
+        self._found = found
         self._columns = columns
+        self._is_passing = False
         self._items = _items_read(permit)
         missing = [item for item in self._items if columns.get(item) not in found.columns]
         if missing:
@@ -90,14 +96,24 @@ class Producer:
         """The digest of what the job says; see :func:`guantong.exchange.manifests.declaration`."""
         return declaration(self._permit.job, self._node.suite)
 
+    def offered(self) -> Mapping[str, Column] | None:
+        """The source's columns by item, if rows could pass as they are; None if they are to be looked at."""
+        is_able = hasattr(self._source, "frames")
+        if not is_able or not is_untouched(self._permit.job, self.work, self._items):
+            return None
+        return {item: self._found.columns[self._columns[item]] for item in self._items}
+
+    def pass_on(self) -> None:
+        """Let rows pass as they are: the target takes them so."""
+        self._is_passing = True
+
     def parcels(self, start: Start, table: str, judge: Callable[[], Permit]) -> Generator[Parcel]:
         """The run's chunks from ``start`` on. Raises the errors of :mod:`exchange.errors`, and Stopped."""
         limits = self._permit.job.limits
         scribe = self._scribe(start, start.previous)
         now = self._source.now() if self._permit.job.watermark else ""
         state = _Tally(start)
-        batches = self._source.read(self._question(start, table))
-        raw = ahead(cut(batches, rows=limits.chunk_rows, size=limits.chunk_bytes))
+        raw = ahead(self._chunks(self._question(start, table), limits.chunk_rows, limits.chunk_bytes))
         with contextlib.closing(raw):
             for rows in raw:
                 yield self._parcel(rows, start, state, scribe, judge, now)
@@ -108,13 +124,18 @@ class Producer:
         manifest = self._scribe(start, previous).sign(contents, self.outgoing, is_ordered=bool(self.order))
         return Parcel(manifest, pl.DataFrame(), b"", (), high, 0, 0)
 
+    def _chunks(self, question: Question, rows: int, size: int) -> Iterator[pl.DataFrame | Frames]:
+        source: Any = self._source
+        frames = source.frames(question, rows=rows, size=size) if self._is_passing else None
+        return cut(source.read(question), rows=rows, size=size) if frames is None else frames
+
     def _scribe(self, start: Start, previous: str) -> Scribe:
         node = self._node
         return Scribe(self._permit, start.run, previous, key=node.key, suite=node.suite, node=node.code)
 
     def _parcel(
         self,
-        rows: pl.DataFrame,
+        rows: pl.DataFrame | Frames,
         start: Start,
         state: "_Tally",
         scribe: Scribe,
@@ -123,6 +144,8 @@ class Producer:
     ) -> Parcel:
         state.chunk += 1
         self._decide(judge, start.run, state.chunk)
+        if isinstance(rows, Frames):
+            return self._passed(rows, start, state, scribe)
         sorted_rows = self._engine.sort(rows)
         state.add(rows.height, sorted_rows.refused.height)
         if sorted_rows.refused.height:
@@ -148,17 +171,8 @@ class Producer:
             floor=start.floor,
             high=state.high,
         )
-        manifest = scribe.sign(contents, self.outgoing, is_ordered=bool(self.order))
-        self._node.accounts.write(
-            "provider",
-            self._permit,
-            batch=self._batch(start.run, state.chunk, contents.refused) | {"size": contents.size},
-            rows=contents.rows,
-            manifest=manifest.digest,
-            declaration=self.declaration,
-        )
         return Parcel(
-            manifest,
+            self._signed(contents, start.run, scribe),
             sorted_rows.passed,
             stream if self._permit.job.staged else b"",
             contents.place,
@@ -166,6 +180,45 @@ class Producer:
             rows.height,
             contents.refused,
         )
+
+    def _passed(self, frames: Frames, start: Start, state: "_Tally", scribe: Scribe) -> Parcel:
+        """The parcel of rows that nothing is done to."""
+        if not is_untouched(self._permit.job, self.work, self._items):
+            raise JobMisdeclared(
+                job=self._permit.job.id,
+                why_zh="授权在批次中途改变了条件，请重试",
+                why_en="its grant's condition changed midway; try again",
+            )
+        state.add(frames.rows, 0)
+        state.check(self._permit)
+        state.place = frames.place
+        contents = Contents(
+            chunk=state.chunk,
+            rows=frames.rows,
+            read=frames.rows,
+            refused=0,
+            digest=envelope.digest(frames.data, self._node.suite),
+            size=len(frames.data),
+            place=frames.place,
+            floor=start.floor,
+            high="",
+            form="postgresql-copy",
+        )
+        manifest = self._signed(contents, start.run, scribe)
+        return Parcel(manifest, pl.DataFrame(), b"", frames.place, "", frames.rows, 0, frames)
+
+    def _signed(self, contents: Contents, run: str, scribe: Scribe) -> Manifest:
+        """The chunk's manifest, once the provider's receipt is on disk."""
+        manifest = scribe.sign(contents, self.outgoing, is_ordered=bool(self.order))
+        self._node.accounts.write(
+            "provider",
+            self._permit,
+            batch=self._batch(run, contents.chunk, contents.refused) | {"size": contents.size},
+            rows=contents.rows,
+            manifest=manifest.digest,
+            declaration=self.declaration,
+        )
+        return manifest
 
     def _decide(self, judge: Callable[[], Permit], run: str, chunk: int) -> None:
         try:

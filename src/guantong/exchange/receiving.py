@@ -14,6 +14,7 @@ from guantong.exchange.decide import Permit
 from guantong.exchange.errors import ColumnsMissing, TargetKeyMissing
 from guantong.exchange.fitting import Fit
 from guantong.exchange.node import Node
+from guantong.exchange.passing import are_alike
 from guantong.exchange.producing import Parcel
 from guantong.exchange.progress import Progress
 from guantong.exchange.quarantine import put_aside
@@ -38,6 +39,7 @@ class Receiver:
         self._permit = permit
         self._progress = progress
         self._is_ordered = is_ordered
+        self._travelling = travelling
         self.landing = _landing(permit, travelling, is_ordered=is_ordered)
         self._target = open_target(permit.target, self.landing, node.addresses())
         try:
@@ -60,6 +62,8 @@ class Receiver:
 
     def encoded(self, parcel: Parcel) -> tuple[Load, int]:
         """The parcel as the target takes it, and how many of its rows cannot be stored (they are put aside)."""
+        if parcel.frames is not None:
+            return Load(parcel.frames.rows, parcel.frames), 0
         fitted = self._fit.fit(self._once(parcel.rows))
         if fitted.refused.height:
             body = parcel.manifest.body
@@ -68,6 +72,16 @@ class Receiver:
                 side="target", rows=fitted.refused,
             )  # fmt: skip
         return self._target.encode(fitted.rows), fitted.refused.height
+
+    def takes(self, offered: Mapping[str, Column] | None) -> bool:
+        """Whether the source's columns ``offered`` are of this table's types, so that rows may pass as they are."""
+        takes = getattr(self._target, "takes_frames", None)
+        if offered is None or takes is None:
+            return False
+        found, columns = self._target.find().columns, self._permit.target.columns
+        taken = {item: found[columns[item]] for item in self._travelling}
+        is_once = self._is_ordered or self.landing.aside or not self.landing.key
+        return is_once and are_alike(self._travelling, offered, taken) and bool(takes())
 
     def apply(self, parcel: Parcel, load: Load, refused: int) -> None:
         """Write the chunk and its line."""

@@ -4,7 +4,7 @@ with their line in the ledger.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import cast
 
 import polars as pl
@@ -12,8 +12,10 @@ import psycopg
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 
+from guantong.exchange.chunks import Frames
 from guantong.exchange.errors import ExchangeStopped, TargetRefused
 from guantong.exchange.sources import postgresql as dialect
+from guantong.exchange.sources import postgresql_wire as wire
 from guantong.exchange.sources.postgresql import identifier
 from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing, short, standing_of
@@ -105,6 +107,11 @@ class PostgreSQLTarget:
         parts += [encoder.write_batch(batch) for batch in table.to_batches()]
         return Load(rows.height, (rows.columns, [*parts, encoder.finish()]))
 
+    def takes_frames(self) -> bool:
+        """Whether rows may come as another PostgreSQL has encoded them."""
+        with dialect.truthful(self._name, self._landing.table):
+            return wire.is_open(self._connection)
+
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         with self._refusals(), self._connection.transaction():
@@ -148,13 +155,20 @@ class PostgreSQLTarget:
         return self._connection.execute(sql.SQL(_ENTER).format(self._ledger), values).rowcount == 1
 
     def _copy(self, load: Load) -> None:
+        if isinstance(load.data, Frames):
+            copy = self._copy_into(list(self._landing.columns))
+            with closing(wire.Wire(self._connection)) as line:
+                line.take(copy.as_string(self._connection).encode(), load.data)
+            return
         names, parts = cast("tuple[list[str], list[bytes]]", load.data)  # what encode() made
+        with self._connection.cursor() as cursor, cursor.copy(self._copy_into(names)) as copying:
+            for part in parts:
+                copying.write(part)
+
+    def _copy_into(self, names: Sequence[str]) -> sql.Composed:
         into = sql.Identifier(STAGE) if self._needs_stage() else self._landing_place()
         columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(into, columns)
-        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for part in parts:
-                copy.write(part)
+        return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(into, columns)
 
     def _landing_place(self) -> sql.Identifier:
         return self._aside if self._landing.aside else self._table
@@ -238,4 +252,4 @@ class PostgreSQLTarget:
 
 
 def _refusal(table: str, fault: psycopg.Error) -> ExchangeStopped:
-    return TargetRefused(table=table, why=fault.diag.message_primary or type(fault).__name__)
+    return TargetRefused(table=table, why=fault.diag.message_primary or str(fault) or type(fault).__name__)
