@@ -86,6 +86,14 @@ def test_the_second_run_replaces_the_first(town: Town) -> None:
     assert keys == [("pupil_pkey",)]
 
 
+def test_how_a_table_is_stored_stays(town: Town) -> None:
+    town.fill(300)
+    town.db.execute("ALTER TABLE pupil SET (fillfactor = 80, autovacuum_enabled = false)")
+    town.run()
+    told = town.db.execute("SELECT reloptions FROM pg_class WHERE relname = 'pupil'").fetchone()
+    assert told == (["fillfactor=80", "autovacuum_enabled=false"],)
+
+
 def test_what_hangs_on_a_table_stays(town: Town) -> None:
     town.fill(300)
     town.db.execute("CREATE VIEW pupils AS SELECT name FROM pupil")

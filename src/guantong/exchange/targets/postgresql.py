@@ -19,7 +19,7 @@ from guantong.exchange.sources import postgresql_wire as wire
 from guantong.exchange.sources.postgresql import identifier
 from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing, short, standing_of
-from guantong.exchange.targets.postgresql_swap import put_in_place
+from guantong.exchange.targets.postgresql_swap import create_aside, put_in_place
 
 STAGE = "guantong_stage"
 HAS_MERGE = 150_000
@@ -88,8 +88,7 @@ class PostgreSQLTarget:
                 with self._connection.transaction():
                     self._forget(run)
                     if self._landing.aside:
-                        self._do(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(
-                            self._aside, self._table))  # fmt: skip
+                        create_aside(self._connection, self._aside, self._table)
             if self._needs_stage():
                 self._do(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
                     sql.Identifier(STAGE), sql.SQL(", ").join(self._stage_columns())))  # fmt: skip

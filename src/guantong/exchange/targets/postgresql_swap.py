@@ -24,6 +24,10 @@ SELECT c.relkind <> 'r' OR c.relispartition OR c.relrowsecurity OR c.relacl IS N
                AND objid <> c.reltoastrelid)
 FROM pg_catalog.pg_class c WHERE c.oid = %s
 """
+_OPTIONS = """
+SELECT o.option_name, o.option_value FROM pg_catalog.pg_class c, pg_catalog.pg_options_to_table(c.reloptions) o
+WHERE c.oid = %s::regclass AND c.relkind = 'r'
+"""
 _CONSTRAINTS = """
 SELECT conname, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
 WHERE conrelid = %s AND contype IN ('p', 'u', 'x') ORDER BY contype
@@ -41,6 +45,18 @@ WHERE i.indrelid = %s AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE
 
 Name = tuple[str, ...]
 """A table's name, after that of its schema if one was given."""
+
+
+def create_aside(connection: Connection, aside: sql.Identifier, table: sql.Identifier) -> None:
+    """An empty table like the other one, without its indexes; with its room for changes (fillfactor) and the like."""
+    like = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)")
+    connection.execute(like.format(aside, table))
+    told = connection.execute(_OPTIONS, [table.as_string(connection)]).fetchall()
+    options = [
+        sql.SQL("{} = {}").format(sql.Identifier(str(name)), sql.Literal(str(value))) for name, value in told
+    ]
+    if options:
+        connection.execute(sql.SQL("ALTER TABLE {} SET ({})").format(aside, sql.SQL(", ").join(options)))
 
 
 def put_in_place(connection: Connection, aside_name: Name, table_name: Name) -> None:
