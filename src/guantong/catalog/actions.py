@@ -8,6 +8,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import Max
 
+from guantong.bundle.files import NAMES
 from guantong.bundle.types import Dialect
 from guantong.catalog.errors import ContentWrong, NotTheProvider, ResourceStateWrong
 from guantong.catalog.models import Link, Resource, ResourceVersion, State
@@ -153,6 +154,12 @@ def link(
     if content is None or set(columns) - {item.name for item in content.items}:
         raise ContentWrong(
             field="columns", why_zh="列对应了不存在的信息项", why_en="a column stands for an unknown item"
+        )
+    if dialect == "folder" and columns != {name: name for name in NAMES}:
+        raise ContentWrong(
+            field="columns",
+            why_zh="文件资源须有且仅有 " + "、".join(NAMES),
+            why_en="a folder of files has these items and no others: " + ", ".join(NAMES),
         )
     values = {"source": source, "dialect": dialect, "table": table, "columns": columns, "max_rows": max_rows}
     made, _ = Link.objects.update_or_create(resource=resource, defaults={**values, "linked_at": at})

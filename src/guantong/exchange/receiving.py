@@ -41,7 +41,7 @@ class Receiver:
         self._is_ordered = is_ordered
         self._travelling = travelling
         self.landing = _landing(permit, travelling, is_ordered=is_ordered)
-        self._target = open_target(permit.target, self.landing, node.addresses())
+        self._target = open_target(permit, self.landing, node)
         try:
             self._fit = self._fitted(travelling)
         except BaseException:

@@ -1,10 +1,11 @@
-"""From a target's declaration and the node's addresses to an open target."""
+"""From what a permit says, and the node's addresses, to an open target."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import cast
 
-from guantong.bundle.jobs import Target as Declared
+from guantong.exchange.decide import Permit
+from guantong.exchange.node import Node
 from guantong.exchange.sources.opening import addressed
 from guantong.exchange.targets.applying import Landing, Target
 
@@ -16,12 +17,23 @@ TARGETS = {
     "csv": ("files", "CSVTarget"),
     "parquet": ("files", "ParquetTarget"),
     "xlsx": ("spreadsheets", "XLSXTarget"),
+    "folder": ("folder", "FolderTarget"),
+    "events": ("events", "EventsTarget"),
 }
 
 
-def open_target(declared: Declared, landing: Landing, addresses: Mapping[str, str]) -> Target:
-    """The table that ``declared`` names. AddressMissing, or what the database says."""
-    address = addressed(declared.source, declared.dialect, addresses)
+# These also need to know whose rows they are: folders put files aside, events are told under a grant.
+_KNOWING = {"folder", "events"}
+
+
+def open_target(permit: Permit, landing: Landing, node: Node) -> Target:
+    """The table that the permit's target names. AddressMissing, or what the database says."""
+    declared = permit.target
+    address = addressed(declared.source, declared.dialect, node.addresses())
     module, name = TARGETS[declared.dialect]
     found = getattr(importlib.import_module(f"guantong.exchange.targets.{module}"), name)
+    if declared.dialect in _KNOWING:
+        return cast("Callable[[str, str, Landing, Permit, Node], Target]", found)(
+            declared.source, address, landing, permit, node
+        )
     return cast("Callable[[str, str, Landing], Target]", found)(declared.source, address, landing)
