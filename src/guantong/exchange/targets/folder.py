@@ -46,7 +46,7 @@ class FolderTarget:
         self._landing = landing
         self._node = node
         self._job = permit.job.id
-        if set(landing.columns) != set(COLUMNS):
+        if landing.columns and set(landing.columns) != set(COLUMNS):
             raise JobMisdeclared(
                 job=landing.job,
                 why_zh="文件作业须包含且仅包含 " + "、".join(COLUMNS),
