@@ -16,6 +16,7 @@ from guantong.bundle.types import Bundle, Condition
 from guantong.exchange import errors
 from guantong.exchange.quarantine import kept
 from guantong.exchange.run import Outcome, run
+from guantong.exchange.starting import Span
 
 CREATE = """
 CREATE TABLE {name} (
@@ -211,3 +212,21 @@ def test_a_revoked_grant_stops_the_next_chunk(town: Town) -> None:
     assert len(town.rows()) % 100 == 0
     last = town.exchange.receipts()[-1]
     assert (last["decision"], last["reason"], last["rule"]) == ("refuse", "grant_revoked", "grant.state")
+
+
+def test_a_backfill_reads_its_range_and_leaves_the_watermark_alone(town: Town) -> None:
+    town.fill(300)
+    job = {"writing": "upsert", "key": ["person_no"], "reading": "watermark", "watermark": "updated_at"}
+    town.declared(job=job)
+    town.run()
+    low, end = town.db.execute(
+        "SELECT (SELECT updated_at::text FROM person WHERE person_no = n) FROM unnest(ARRAY[50, 149]) n"
+    ).fetchall()
+    town.db.execute("UPDATE person SET name = 'late'")
+    outcome = run(town.exchange.here, lambda: town.bundle, cast.JOB, since=Span(low[0], end[0]))
+    assert outcome is not None
+    assert outcome.read == 100
+    assert town.db.execute("SELECT count(*) FROM pupil WHERE name = 'late'").fetchone() == (100,)
+    town.fill(320, first=301)
+    # The next increment begins where the last one ended, not where the backfill did.
+    assert town.run().read == 21

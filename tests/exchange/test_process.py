@@ -57,7 +57,7 @@ class Node:
         raw = sealing.seal(msgspec.structs.replace(bundle, sequence=self.sequence), self.key)
         depot.publish(self.settings.bundle_folder, raw)
 
-    def order(self, verb: Any, since: str = "") -> None:
+    def order(self, verb: Any, since: str = "", until: str = "") -> None:
         self.number += 1
         order = Order(
             number=self.number,
@@ -66,6 +66,7 @@ class Node:
             verb=verb,
             at="2026-11-22T00:00:00Z",
             since=since,
+            until=until,
         )
         orders.leave(self.settings.home / "exchange" / "orders", order, self.key)
 
@@ -181,6 +182,25 @@ def test_replay_begins_where_it_is_told_to(node: Node) -> None:
     node.order("replay", since="2026-01-01T00:03:00")
     told = node.until(lambda told: told["run"] != first and is_done(told))
     assert told["read"] == 21
+
+
+def test_a_backfill_is_ordered_and_goes_on_after_a_stop(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.publish(writing="upsert", key=["person_no"], reading="watermark", watermark="updated_at")
+    node.order("run")
+    first = node.until(is_done)
+    slowed(monkeypatch)
+    node.order("backfill", since="2026-01-01T00:01:00", until="2026-01-01T00:03:00")
+    node.until(lambda told: told["run"] != first["run"] and told["chunk"] >= 1)
+    node.order("stop")
+    stopped = node.until(lambda told: told["state"] == "stopped")
+    node.order("run")
+    told = node.until(lambda told: is_done(told) and told["run"] == stopped["run"])
+    assert stopped["read"] + told["read"] == 121
+    assert (told["floor"], told["until"], told["high"]) == (
+        "2026-01-01T00:01:00",
+        "2026-01-01T00:03:00",
+        first["high"],
+    )
 
 
 def test_what_a_crash_broke_off_goes_on_first(node: Node) -> None:

@@ -19,7 +19,7 @@ from guantong.kit.suites import SigningKey, VerifyKey
 
 KIND = "guantong/order@v1"
 TAKEN = "taken"
-Verb = Literal["run", "stop", "cancel", "replay"]
+Verb = Literal["run", "stop", "cancel", "replay", "backfill"]
 
 
 class Order(Statement, frozen=True):
@@ -28,7 +28,9 @@ class Order(Statement, frozen=True):
     - ``run``: begin a run now, or go on with the one that stands open;
     - ``stop``: end at the next chunk; the run stands open;
     - ``cancel``: end at the next chunk, and give the open run up;
-    - ``replay``: begin a new run from the watermark ``since`` (empty: from the beginning).
+    - ``replay``: begin a new run from the watermark ``since`` (empty: from the beginning);
+    - ``backfill`` (补数): begin a run over the watermarks from ``since`` (empty: the first) to ``until``, both
+      included, that leaves the job's own watermark where it is.
     """
 
     number: int
@@ -37,6 +39,7 @@ class Order(Statement, frozen=True):
     verb: Verb
     at: str
     since: str = ""
+    until: str = ""
 
 
 class OrderTampered(GuantongError):
@@ -54,6 +57,16 @@ def leave(folder: Path, order: Order, key: SigningKey) -> None:
     if order.number > taken(folder):
         raw = envelope.seal(KIND, msgspec.to_builtins(order), key)
         _replace(folder / f"{order.number:016d}.order", raw)
+
+
+def lay_down(folder: Path, raw: bytes, keyring: Mapping[str, VerifyKey], *, node: str) -> Order:
+    """Keep an order that came by other ways than :func:`leave`, if it is new. OrderTampered."""
+    order = _judged(raw, keyring, "-")
+    if order.node != node:
+        raise OrderTampered(file="-")
+    if order.number > taken(folder):
+        _replace(folder / f"{order.number:016d}.order", raw)
+    return order
 
 
 def waiting(folder: Path, keyring: Mapping[str, VerifyKey], *, node: str) -> list[Order]:
@@ -90,14 +103,21 @@ def taken(folder: Path) -> int:
 
 
 def _read(file: Path, keyring: Mapping[str, VerifyKey], node: str) -> Order:
+    order = _judged(file.read_bytes(), keyring, file.name)
+    if order.node != node or f"{order.number:016d}" != file.stem:
+        raise OrderTampered(file=file.name)
+    return order
+
+
+def _judged(raw: bytes, keyring: Mapping[str, VerifyKey], name: str) -> Order:
     try:
-        sealed = envelope.read(file.read_bytes())
+        sealed = envelope.read(raw)
         sealed.check(keyring)
         order = msgspec.convert(sealed.body, Order)
     except (GuantongError, msgspec.ValidationError) as error:
-        raise OrderTampered(file=file.name) from error
-    if sealed.kind != KIND or order.node != node or f"{order.number:016d}" != file.stem:
-        raise OrderTampered(file=file.name)
+        raise OrderTampered(file=name) from error
+    if sealed.kind != KIND:
+        raise OrderTampered(file=name)
     return order
 
 

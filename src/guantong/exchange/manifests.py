@@ -57,8 +57,13 @@ class Scribe:
         suite: Suite,
         node: str,
         expected: int = 0,
+        until: str = "",
     ) -> None:
-        """``node`` is the provider's; ``expected`` the source's estimate of the run's rows, 0 if it has none."""
+        """``node`` is the provider's; ``expected`` the source's estimate of the run's rows, 0 if it has none.
+
+        ``until`` is where a backfill's range of watermarks ends.
+        """
+        self._until = until
         self._key = key
         self._suite = suite
         self._previous = previous or None
@@ -90,7 +95,7 @@ class Scribe:
             "size": contents.size,
             "schema": [column.as_body(name) for name, column in columns.items()],
             "place": [str(value) for value in contents.place],
-            "watermark": {"floor": contents.floor, "high": contents.high},
+            "watermark": {"floor": contents.floor, "high": contents.high} | self._range(),
             "ordered": is_ordered,
             "prev": self._previous,
         }
@@ -99,6 +104,9 @@ class Scribe:
         raw = envelope.seal(KIND, body, self._key)
         self._previous = name_of(envelope.read(raw), self._suite)
         return Manifest(raw, self._previous, body)
+
+    def _range(self) -> dict[str, str]:
+        return {"until": self._until} if self._until else {}
 
 
 def name_of(statement: Envelope, suite: Suite) -> str:

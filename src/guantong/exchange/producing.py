@@ -40,6 +40,8 @@ class Start:
     floor: str = ""
     high: str = ""
     is_floor_had: bool = False
+    until: str = ""
+    """Of a backfill: where its range ends. ``high`` is then the job's own watermark, which stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,15 @@ class Producer:
 
     def _scribe(self, start: Start, previous: str) -> Scribe:
         node = self._node
-        return Scribe(self._permit, start.run, previous, key=node.key, suite=node.suite, node=node.code)
+        return Scribe(
+            self._permit,
+            start.run,
+            previous,
+            key=node.key,
+            suite=node.suite,
+            node=node.code,
+            until=start.until,
+        )
 
     def _parcel(
         self,
@@ -155,7 +165,7 @@ class Producer:
             )  # fmt: skip
         state.check(self._permit)
         item = self._permit.job.watermark
-        if item:
+        if item and not start.until:
             high = capped(highest(rows, item, self.kinds[item]), now, self.kinds[item])
             state.high = later(state.high, high, self.kinds[item])
         state.place = self._place(rows, state.place)
@@ -267,6 +277,7 @@ class Producer:
             watermark=self._permit.job.watermark if self._permit.job.reading == "watermark" else "",
             floor=start.floor,
             is_floor_had=start.is_floor_had,
+            until=start.until,
         )
 
     def _place(self, rows: pl.DataFrame, before: Place) -> Place:

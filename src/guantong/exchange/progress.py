@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,10 @@ class Progress:
     resumed_rows: int = 0
     part: str = "whole"
     """Which half of the run this is; see :data:`guantong.exchange.ends.Part`."""
+    floor: str = ""
+    high: str = ""
+    until: str = ""
+    """From which watermark the run reads, how far it has come, and where a backfill ends."""
     size: int = 0
     """Bytes of the chunks that this process has made."""
     error: dict[str, Any] | None = None
@@ -59,6 +64,11 @@ class Progress:
         self.refused += refused
         self.size += size
         self.tell()
+
+    def mark(self, watermark: Mapping[str, str]) -> None:
+        """Note what a manifest says of the watermark."""
+        self.floor, self.high = watermark["floor"], watermark["high"]
+        self.until = watermark.get("until", "")
 
     def end(self, state: State, error: GuantongError | None = None) -> None:
         """The run is over, or rests."""

@@ -98,6 +98,7 @@ class Receiver:
                 parcel.manifest.digest,
             ),
         )
+        self._progress.mark(body["watermark"])
         self._progress.add(
             chunk=body["chunk"],
             read=parcel.read,

@@ -30,7 +30,7 @@ from guantong.exchange.receiving import Receiver
 from guantong.exchange.sealing import wrap_for
 from guantong.exchange.sending import Sending
 from guantong.exchange.sources.opening import open_source
-from guantong.exchange.starting import start_from
+from guantong.exchange.starting import Since, start_from
 from guantong.exchange.taking import Taking
 from guantong.exchange.targets.applying import Standing
 from guantong.kit import clock
@@ -56,15 +56,15 @@ def run(
     bundle: Callable[[], Bundle],
     job: str,
     *,
-    since: str | None = None,
+    since: Since | None = None,
     held: Callable[[], bool] = lambda: False,
 ) -> Outcome | None:
     """Run the job to its end, or resume the run that stands open. ``bundle`` gives the one in force.
 
     Of a job that is read elsewhere, apply what has come; None if no run has come whole.
 
-    ``since`` gives an open run up and begins one from that watermark (empty: the beginning); ``held`` is asked
-    before every chunk whether the run is to rest (RunHeld).
+    ``since`` gives an open run up and begins one from that watermark (empty: the beginning), or over
+    that range; ``held`` is asked before every chunk whether the run is to rest (RunHeld).
 
     Raises the errors of :mod:`exchange.errors` and the refusals of :mod:`bundle.refusals`.
     """
@@ -103,7 +103,7 @@ class _Run:
         self._progress = progress
         self._permit = self._judge_first()
 
-    def to_its_end(self, since: str | None) -> Outcome | None:
+    def to_its_end(self, since: Since | None) -> Outcome | None:
         part = part_of(self._bundle(), self._permit.job)
         match part:
             case "taking":
@@ -183,7 +183,7 @@ class _Run:
     # ── straight ──
 
     def _straight(
-        self, producer: Producer, binding: Binding, receiver: Receiver, since: str | None
+        self, producer: Producer, binding: Binding, receiver: Receiver, since: Since | None
     ) -> Outcome:
         standing = receiver.standing()
         start, is_fresh = start_from(standing, producer, is_aside=receiver.landing.aside, since=since)
@@ -226,7 +226,7 @@ class _Run:
         )
         return Sending(self._node, self._room, producer, binding.table, wrap, self._judge)
 
-    def _send(self, producer: Producer, binding: Binding, since: str | None) -> Outcome:
+    def _send(self, producer: Producer, binding: Binding, since: Since | None) -> Outcome:
         *_, run = self._sending(producer, binding).chunks(since=since, progress=self._progress)
         return self._outcome(run, self._progress.chunk, self._progress.read - self._progress.refused)
 
@@ -260,7 +260,7 @@ class _Run:
 
         return more
 
-    def _staged(self, producer: Producer, binding: Binding, since: str | None) -> Outcome:
+    def _staged(self, producer: Producer, binding: Binding, since: Since | None) -> Outcome:
         """Both halves at this place: one thread seals and posts, this one takes and applies."""
         sending, taking = self._sending(producer, binding), self._taking()
         standing = sending.standing()

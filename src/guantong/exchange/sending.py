@@ -13,7 +13,7 @@ from guantong.exchange.node import Node
 from guantong.exchange.producing import Parcel, Producer
 from guantong.exchange.progress import Progress
 from guantong.exchange.sealing import Wrap, seal_chunk
-from guantong.exchange.starting import gathers_aside, start_from
+from guantong.exchange.starting import Since, gathers_aside, start_from
 from guantong.exchange.targets.applying import Standing
 
 
@@ -36,7 +36,7 @@ class Sending:
         """How far the job has been sent."""
         return self._room.standing(self._box, self._node.suite)
 
-    def chunks(self, *, since: str | None, progress: Progress | None = None) -> Iterator[str]:
+    def chunks(self, *, since: Since | None, progress: Progress | None = None) -> Iterator[str]:
         """Post every chunk and then the run's end; yields the run's name at first, and after each of them."""
         producer, standing = self._producer, self.standing()
         is_aside = gathers_aside(producer.job, is_ordered=bool(producer.order))

@@ -112,11 +112,14 @@ class FolderSource:
         )
         if question.watermark:
             floor = _micros(question.floor) if question.floor else None
+            last = _micros(question.until) if question.until else None
             newest = clock.now().timestamp() - SETTLED_S
             seen = (
                 one
                 for one in seen
-                if (floor is None or one.modified > floor) and one.modified < newest * 1_000_000
+                if (floor is None or one.modified > floor)
+                and one.modified < newest * 1_000_000
+                and (last is None or one.modified <= last)
             )
         after = _place(question) if question.order else None
         if is_dated:

@@ -208,6 +208,8 @@ def _statement(question: Question, found: Found, connection: Connection) -> str:
         compared = ">" if question.is_floor_had else ">="
         bound = f"{compared} {_moment(question.floor, connection)}" if question.floor else "IS NOT NULL"
         conditions.append(f"{watermark} {bound}")
+        if question.until:
+            conditions.append(f"{watermark} <= {_moment(question.until, connection)}")
     if question.after:
         values = [_moment(value, connection) for value in question.after]
         conditions.append(_beyond(order, values))

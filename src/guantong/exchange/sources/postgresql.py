@@ -241,6 +241,9 @@ def _statement(question: Question, found: Found) -> sql.Composed:
         conditions.append(
             sql.SQL("{} IS NOT NULL").format(sql.Identifier(question.columns[question.watermark]))
         )
+    if question.until:
+        watermark = sql.Identifier(question.columns[question.watermark])
+        conditions.append(sql.SQL("{} <= {}").format(watermark, sql.Literal(question.until)))
     if question.after:
         values = [sql.Literal(value) for value in question.after]
         pair = sql.SQL("({}) > ({})")

@@ -19,7 +19,8 @@ class Question:
     """Which columns of a table, from where on, in which order.
 
     ``columns`` maps item → column. ``order`` are items that order the rows uniquely; ``after`` their values in
-    the last row that is already had. ``floor`` leaves out rows whose ``watermark`` is below it.
+    the last row that is already had. ``floor`` leaves out rows whose ``watermark`` is below it, ``until`` those
+    above it.
     """
 
     table: str
@@ -28,6 +29,7 @@ class Question:
     after: Place = ()
     watermark: str = ""
     floor: str = ""
+    until: str = ""
     is_floor_had: bool = False
     """Rows that stand exactly at the floor are had already (nothing in the target would notice a repeat)."""
 

@@ -161,6 +161,12 @@ def _statement(question: Question, found: Found) -> "tuple[str, list[object]]":
             bound = f"{'>' if question.is_floor_had else '>='} replace(?, 'T', ' ')"
             values.append(_bound(question.floor, found.columns[question.columns[question.watermark]]))
         conditions.append(f"{watermark} {bound}")
+        if question.until:
+            last = _bound(question.until, found.columns[question.columns[question.watermark]])
+            # A moment that is written more finely than the bound lies within it.
+            cut = f"substr({watermark}, 1, {len(last)})" if isinstance(last, str) else watermark
+            conditions.append(f"{cut} <= replace(?, 'T', ' ')")
+            values.append(last)
     if question.after:
         marks = ", ".join("?" for _ in order)
         conditions.append(f"({', '.join(order)}) > ({marks})")
