@@ -1,11 +1,12 @@
 #!/bin/sh
-# What the tests talk to: PostgreSQL, MariaDB and Chromium. Fetched where they are missing, when we may.
+# What the tests talk to: PostgreSQL, MariaDB, NATS and Chromium. Fetched where they are missing, when we may.
 set -eu
 missing=""
 found() { command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 found initdb || missing="$missing postgresql"
 found mariadbd || missing="$missing mariadb-server"
 found chromium || missing="$missing chromium"
+found nats-server || missing="$missing nats-server"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

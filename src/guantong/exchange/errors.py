@@ -251,6 +251,24 @@ class StagingFull(ExchangeStopped):
     en = "The staging store is full; the run pauses until there is room or the other side has fetched."
 
 
+class StagingUnreachable(ExchangeStopped):
+    """The object store of staged chunks does not answer, or refuses this node."""
+
+    code = "staging_unreachable"
+    status = 502
+    zh = "暂存区 {endpoint} 不可用（{why}），请检查其地址、密钥和是否在运行；恢复后批次从断点继续。"
+    en = "The staging store {endpoint} cannot be used ({why}); check address, keys and that it runs. The run resumes."
+
+
+class StagingMisconfigured(ExchangeStopped):
+    """The settings of the staging store cannot be used."""
+
+    code = "staging_misconfigured"
+    status = 500
+    zh = "暂存区设置不可用：{why_zh}。"
+    en = "The settings of the staging store cannot be used: {why_en}."
+
+
 class StagingKeyMissing(ExchangeStopped):
     """The national suite needs a staging key that both nodes hold."""
 

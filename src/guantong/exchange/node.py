@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guantong.exchange.mail.room import Mailroom
+from guantong.exchange.objects import ObjectStore
 from guantong.exchange.receipts import Accounts
 from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore, Store
 from guantong.kit.suites import SigningKey, Suite
@@ -25,6 +26,9 @@ class Node:
     quota: int = DEFAULT_QUOTA
     """Bytes that the staging store may hold."""
     mailroom: Mailroom | None = None
+    staging_url: str = ""
+    """Where the staging store is, if it is not a folder here."""
+    staging_credentials: str = ""
 
     @property
     def keys(self) -> Path:
@@ -36,7 +40,9 @@ class Node:
         return self.mailroom or Mailroom(self.store())
 
     def store(self) -> Store:
-        """The staging store."""
+        """The staging store: an object store if the settings name one, else a folder."""
+        if self.staging_url:
+            return ObjectStore(self.staging_url, Path(self.staging_credentials), quota=self.quota)
         return FolderStore(self.folder / "staging", quota=self.quota)
 
     @property

@@ -174,6 +174,9 @@ def node_of(settings: Settings, key: SigningKey) -> Node:
         subject_key=(settings.key_folder / "subject.key").read_bytes().strip(),
         addresses=lambda: read_secrets(settings.home / "sources.json"),
         accounts=Accounts(settings.spool_folder, node=settings.node, key=key, suite=chosen),
+        quota=settings.staging_quota,
+        staging_url=settings.staging_url,
+        staging_credentials=settings.staging_credentials,
     )
 
 

@@ -15,6 +15,10 @@ from guantong.exchange.errors import StagingFull
 from guantong.kit import clock
 
 DEFAULT_QUOTA = 50 << 30
+RESERVE = 1 << 20
+"""Bytes of the disk that are left for marks, when it is full otherwise."""
+MARK = "taken"
+"""The name of marks that say what has been fetched: they always have room, since writing one makes room."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -48,12 +52,9 @@ class FolderStore:
 
     def put(self, name: str, data: bytes) -> None:
         """See :class:`Store`."""
-        if self._quota and self._used + len(data) > self._quota:
-            # Others may have taken things away since we counted.
-            self._used = sum(path.stat().st_size for path in _files(self._folder))
-            if self._used + len(data) > self._quota:
-                raise StagingFull
         path = self._path(name)
+        if path.name != MARK:
+            self._check_room(len(data))
         fresh = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,11 +99,26 @@ class FolderStore:
             self.delete(str(path.relative_to(self._folder)))
         return len(old)
 
+    def _check_room(self, size: int) -> None:
+        if self._quota and self._used + size > self._quota:
+            # Others may have taken things away since we counted.
+            self._used = sum(path.stat().st_size for path in _files(self._folder))
+            if self._used + size > self._quota:
+                raise StagingFull
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < size + RESERVE:
+            raise StagingFull
+
     def _path(self, name: str) -> Path:
-        parts = name.split("/")
-        if any(part in {"", ".", ".."} or part.startswith(".") or not part.isprintable() for part in parts):
-            raise ValueError(f"{name!r} cannot name a thing in the store")
-        return self._folder.joinpath(*parts)
+        return self._folder.joinpath(*checked_name(name))
+
+
+def checked_name(name: str) -> list[str]:
+    """The parts of a thing's name; ValueError if it cannot be one."""
+    parts = name.split("/")
+    if any(part in {"", ".", ".."} or part.startswith(".") or not part.isprintable() for part in parts):
+        raise ValueError(f"{name!r} cannot name a thing in the store")
+    return parts
 
 
 def _files(folder: Path) -> Iterator[Path]:

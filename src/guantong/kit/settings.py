@@ -78,6 +78,12 @@ class Settings:
     gateway_workers: int = 1
     # Seconds a call may take from the consumer's node to the answer.
     call_budget_s: float = 5.0
+    # Object store for staged chunks, s3://bucket/prefix?endpoint=https://host; empty means a folder of the node.
+    staging_url: str = ""
+    # File (mode 0600) with the object store's access_key_id and secret_access_key as JSON.
+    staging_credentials: str = ""
+    # Bytes that staged chunks may take; a batch that needs more pauses until there is room. 0 means no limit.
+    staging_quota: int = 50 << 30
 
     @classmethod
     def read(cls, environ: Mapping[str, str], read_file: Callable[[str], str]) -> "Settings":
@@ -127,6 +133,14 @@ class Settings:
         is_postgresql = urlsplit(self.database_url).scheme in {"", "postgresql", "postgres"}
         yield "database_url", is_postgresql, "应为 postgresql:// 地址", "a postgresql:// address is wanted"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
+        is_store = urlsplit(self.staging_url).scheme in {"", "s3"} and "@" not in self.staging_url
+        yield (
+            "staging_url",
+            is_store,
+            "应为 s3:// 地址，不含口令",
+            "an s3:// address without a password is wanted",
+        )
+        yield "staging_quota", self.staging_quota >= 0, "不得小于 0", "it cannot be less than 0"
         yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
 
     def _production_rules(self) -> Iterator[Rule]:
@@ -140,6 +154,8 @@ class Settings:
                 "a development node listens on loopback only",
             )
             return
+        is_open = "endpoint=http:" in self.staging_url.lower()
+        yield "staging_url", not is_open, "正式环境须用 https", "https is required in production"
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"
         is_random = len(set(self.secret_key)) >= 10
         yield "secret_key", is_random, "过于简单", "it has too few different characters"
