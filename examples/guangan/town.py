@@ -23,7 +23,7 @@ from examples.guangan.places import PLACES
 from examples.guangan.visitor import Visitor
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("web", "gateway", "log")
+PARTS = ("web", "gateway", "log", "exchange")
 # Bump when the town's content changes, so that an old one is built anew.
 EDITION = "1"
 
@@ -46,7 +46,7 @@ class Town:
 
     @classmethod
     def at(cls, folder: Path, *, first_port: int = 8000, **more: object) -> "Town":
-        """A town on well-known ports: 8000 to 8002 for the nation, 8010 … for Sichuan, 8020 … for Guang'an."""
+        """A town on well-known ports: 8000 to 8003 for the nation, 8010 … for Sichuan, 8020 … for Guang'an."""
         ports = {
             (code, part): first_port + 10 * n + m
             for n, code in enumerate(PLACES)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gateway import cast
 
-from guantong.gateway.faults import PeerAnswerNotProved
+from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.proving import prove_answer, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome
 from guantong.kit.suites import INTERNATIONAL

@@ -37,3 +37,12 @@ class PeerAnswerTooLarge(GuantongError):
     status = 502
     zh = "节点 {peer} 的答复超过 {limit} 字节的上限。"
     en = "The answer of node {peer} exceeds the limit of {limit} bytes."
+
+
+class PeerAnswerNotProved(GuantongError):
+    """A node's answer does not carry the proof it must: signature, receipt, digests."""
+
+    code = "peer_answer_not_proved"
+    status = 502
+    zh = "节点 {peer} 的答复无法证实，已拒收。"
+    en = "The answer of node {peer} is not proved; it was not accepted."

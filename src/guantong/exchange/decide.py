@@ -55,6 +55,22 @@ def permit(bundle: Bundle, job_id: str, *, at: datetime) -> Permit:
     return Permit(job, target, application, grant, resource, masks, tuple(grant.condition))
 
 
+def as_declared(bundle: Bundle, job: Job) -> Permit:
+    """The parties and terms of a job for the record of something that has happened already; nothing is judged."""
+    grant = bundle.grants[job.grant]
+    resource = bundle.resources[grant.resource]
+    masks = {field: grant.masks.get(field, resource.items[field].mask) for field in job.fields}
+    return Permit(
+        job,
+        bundle.targets[job.target],
+        bundle.applications[job.application],
+        grant,
+        resource,
+        masks,
+        tuple(grant.condition),
+    )
+
+
 def _check_declaration(
     job: Job, target: Target, resource: Resource, masks: dict[str, str], consumer: str
 ) -> None:

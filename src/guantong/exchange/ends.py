@@ -19,28 +19,28 @@ def edge_of(bundle: Bundle, source: str) -> Edge | None:
     return next((edge for edge in bundle.edges.values() if source in edge.sources), None)
 
 
-def reads(bundle: Bundle, job: Job) -> bool:
-    """Whether the rows of ``job`` are read at the place for which ``bundle`` was made."""
+def reads_at(bundle: Bundle, job: Job) -> str | None:
+    """The edge of this node where the rows of ``job`` are read; empty: the node itself; None: another node."""
     grant = bundle.grants.get(job.grant)
     binding = bundle.bindings.get(grant.resource) if grant else None
     if grant is None or binding is None or grant.provider_node != bundle.node:
-        return False
+        return None
     edge = edge_of(bundle, binding.source)
-    return (edge.id if edge else "") == bundle.edge
+    return edge.id if edge else ""
 
 
-def writes(bundle: Bundle, job: Job) -> bool:
-    """Whether the rows of ``job`` are written at the place for which ``bundle`` was made."""
+def writes_at(bundle: Bundle, job: Job) -> str | None:
+    """The edge of this node where the rows of ``job`` are written; empty: the node itself; None: another node."""
     target = bundle.targets.get(job.target)
     if target is None or target.node != bundle.node:
-        return False
+        return None
     edge = edge_of(bundle, target.source)
-    return (edge.id if edge else "") == bundle.edge
+    return edge.id if edge else ""
 
 
 def part_of(bundle: Bundle, job: Job) -> Part | None:
     """Which part of a run is this place's; None: only to pass it on."""
-    match reads(bundle, job), writes(bundle, job):
+    match reads_at(bundle, job) == bundle.edge, writes_at(bundle, job) == bundle.edge:
         case True, True:
             return "whole"
         case True, False:
@@ -60,7 +60,7 @@ def whither(bundle: Bundle, body: Mapping[str, Any]) -> str | None:
         return None
     if bundle.edge:
         job = bundle.jobs.get(str(body.get("job")))
-        return "" if job and writes(bundle, job) else bundle.node
+        return "" if job and writes_at(bundle, job) == bundle.edge else bundle.node
     if grant.consumer_node != bundle.node:
         return bundle.routes.get(grant.consumer_node)
     target = bundle.targets.get(str(body.get("target")))

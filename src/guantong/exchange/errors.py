@@ -233,6 +233,60 @@ class PostingRefused(ExchangeStopped):
     en = "The posting may not pass here: {why_en}."
 
 
+class PeerRefusedPosting(ExchangeStopped):
+    """The next place on the way will not have a posting; it is offered again later."""
+
+    code = "peer_refused_posting"
+    status = 502
+    zh = "{peer} 拒收邮件（{said}）：{why_zh}"
+    en = "{peer} will not have a posting ({said}): {why_en}"
+
+
+class EdgeNotEnrolled(ExchangeStopped):
+    """The folder is no edge's yet."""
+
+    code = "edge_not_enrolled"
+    status = 409
+    zh = "{home} 还不是边缘代理，请先运行 guantong edge join。"
+    en = "There is no edge in {home} yet; run guantong edge join first."
+
+
+class EnrolmentFailed(ExchangeStopped):
+    """The node did not take the edge in."""
+
+    code = "enrolment_failed"
+    status = 409
+    zh = "接入未成功：{why_zh}"
+    en = "The edge was not taken in: {why_en}"
+
+
+class SaltMissing(ExchangeStopped):
+    """An edge has not been told the salt by which a grant's masks hash."""
+
+    code = "salt_missing"
+    status = 503
+    zh = "尚未从节点取得授权 {grant} 的脱敏盐值，联系上节点后自动继续。"
+    en = "The node has not told the salt of the grant {grant} yet; the job goes on once the node answers."
+
+
+class EdgeUnknown(ExchangeStopped):
+    """Whoever asks as an edge is none of this node's."""
+
+    code = "edge_unknown"
+    status = 403
+    zh = "{edge} 不是本节点的边缘代理，或已停用。"
+    en = "{edge} is no edge of this node, or has been retired."
+
+
+class StatementWrong(ExchangeStopped):
+    """What an edge states cannot be read, or is not its to state."""
+
+    code = "statement_wrong"
+    status = 422
+    zh = "边缘代理的陈述无法读取，或与其作业不符。"
+    en = "The edge's statement cannot be read, or is not about a job of its own."
+
+
 class ChunkGone(ExchangeStopped):
     """A chunk waited for longer than it is kept, or was taken away."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.objects import ObjectStore
-from guantong.exchange.receipts import Accounts
+from guantong.exchange.receipts import Book
 from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore, Store
 from guantong.kit.suites import SigningKey, Suite
 
@@ -22,10 +22,12 @@ class Node:
     folder: Path
     subject_key: bytes
     addresses: Callable[[], Mapping[str, str]]
-    accounts: Accounts
+    accounts: Book
     quota: int = DEFAULT_QUOTA
     """Bytes that the staging store may hold."""
     mailroom: Mailroom | None = None
+    salts: Callable[[str], bytes] | None = None
+    """An edge has no subject key: its node tells it the salts of the grants that it serves."""
     staging_url: str = ""
     """Where the staging store is, if it is not a folder here."""
     staging_credentials: str = ""
@@ -52,4 +54,6 @@ class Node:
 
     def mask_salt(self, grant: str) -> bytes:
         """The salt of a grant's hashes: the gateway's, so that a person has one pseudonym under one grant."""
+        if self.salts is not None:
+            return self.salts(grant)
         return hmac.digest(self.subject_key, b"mask\n" + grant.encode(), "sha256")

@@ -1,4 +1,4 @@
-"""The exchange's process: watches the bundle and the orders, and runs jobs, a few at a time.
+"""The exchange's process: watches the bundle and the orders, runs jobs, carries and hands out postings.
 
 One process a node writes the batch receipts. It needs the node's folder and its databases, and nothing of the
 control plane: jobs with a period run by the bundle alone.
@@ -6,29 +6,32 @@ control plane: jobs with a period run by the bundle alone.
 
 import logging
 import signal
+import socket
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import FrameType
+from typing import Self
+
+import uvicorn
 
 from guantong.bundle import orders
 from guantong.bundle.addresses import read_secrets
 from guantong.bundle.depot import Depot, Rejected
-from guantong.bundle.orders import Order
+from guantong.bundle.directory import verify_key
 from guantong.bundle.types import Bundle
 from guantong.exchange.errors import JobUnknown
+from guantong.exchange.mail.link import Line, Link, Peer
+from guantong.exchange.mail.room import Mailroom
+from guantong.exchange.mail.server import Office
 from guantong.exchange.node import Node
 from guantong.exchange.receipts import Accounts
-from guantong.exchange.run import Outcome, give_up, run
-from guantong.exchange.timetable import broken_off, due
+from guantong.exchange.runner import Runner
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey, suite
 
 POLL_S = 0.2
-AT_ONCE = 1
-"""Jobs that run at the same time; each may hold about 150 MB."""
 SWEEP_EVERY_S = 3600
 KEPT_S = 7 * 86_400
 """How long a staged chunk waits to be fetched."""
@@ -44,27 +47,29 @@ class Exchange:
         self._settings = settings
         self._keyring = {key.public.ref: key.public}
         self._depot = Depot(settings.bundle_folder, self._keyring, node=settings.node)
-        self.node = node_of(settings, key)
-        self._orders = self.node.folder / "orders"
-        self._running: dict[str, Future[object]] = {}
-        self._held: dict[str, threading.Event] = {}
+        node = node_of(settings, key)
+        self.room = Mailroom(node.store())
+        self.node = replace(node, mailroom=self.room)
+        self.runner = Runner(self.node, self.room, at_once=settings.jobs_at_once)
+        self._links: dict[str, Link] = {}
         self._stopping = threading.Event()
-        self._has_looked = False
-        self._runners = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._depot.recover()
 
     def watch(self) -> None:
         """Until SIGTERM or SIGINT; runs under way rest at their next chunk."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        office = Office(self.node, lambda: self._depot.bundle, self.room, url=self._settings.exchange_url)
         swept = 0.0
-        while not self._stopping.is_set():
-            self.look()
-            now = clock.now().timestamp()
-            if now - swept > SWEEP_EVERY_S:
-                self.node.store().expire(KEPT_S)
-                swept = now
-            self._stopping.wait(POLL_S)
+        with Serving(office, self._settings.host, self._settings.exchange_port):
+            while not self._stopping.is_set():
+                self.look()
+                self.dial()
+                now = clock.now().timestamp()
+                if now - swept > SWEEP_EVERY_S:
+                    self.room.store.expire(KEPT_S)
+                    swept = now
+                self._stopping.wait(POLL_S)
         self.close()
 
     def refresh(self) -> bool:
@@ -76,17 +81,21 @@ class Exchange:
 
     def look(self) -> None:
         """Take in a new bundle and new orders, and start what is due."""
-        if not self.refresh():
-            return
-        if not self._has_looked:
-            self._has_looked = True
-            for job in broken_off(self.node.folder / "progress"):
-                self.start(job)
-        self._running = {job: future for job, future in self._running.items() if not future.done()}
-        self._obey()
-        for job in due(self.bundle(), self.node.folder / "progress", at=clock.now()):
-            if job not in self._running and not self._is_held(job):
-                self.start(job)
+        if self.refresh():
+            self.runner.look(self.bundle())
+            self._obey()
+
+    def dial(self) -> None:
+        """Have a link to every node that we are to dial, and no other."""
+        bundle = self._depot.bundle
+        wanted = peers_of(bundle) if bundle else {}
+        for code in [code for code, link in self._links.items() if wanted.get(code) != link.peer]:
+            self._links.pop(code).close()
+        for code, peer in wanted.items():
+            if code not in self._links:
+                line = Line(self.node.code, self.node.key, peer)
+                self._links[code] = link = Link(line, self.room, lambda: self._depot.bundle)
+                link.start()
 
     def bundle(self) -> Bundle:
         """The bundle in force."""
@@ -94,73 +103,67 @@ class Exchange:
             raise JobUnknown(job="-")
         return self._depot.bundle
 
-    def start(self, job: str, *, since: str | None = None) -> "Future[object]":
-        """Run the job as soon as there is room."""
-        held = self._held[job] = threading.Event()
-        self._running[job] = future = self._runners.submit(
-            self._told, lambda: run(self.node, self.bundle, job, since=since, held=held.is_set), job
-        )
-        return future
-
     def close(self) -> None:
         """Have every run rest at its next chunk, and wait for it."""
-        for held in self._held.values():
-            held.set()
-        self._runners.shutdown(wait=True, cancel_futures=True)
+        for link in self._links.values():
+            link.close()
+        self.runner.close()
         self.node.accounts.close()
 
     def _obey(self) -> None:
+        folder = self.node.folder / "orders"
         try:
-            waiting = orders.waiting(self._orders, self._keyring, node=self._settings.node)
+            waiting = orders.waiting(folder, self._keyring, node=self._settings.node)
         except GuantongError as fault:
             logger.warning("an order was refused: %s", fault)
             return
         for order in waiting:
-            if not self._obeyed(order):
+            if not self.runner.obey(order):
                 return
-            orders.take(self._orders, order)
-
-    def _obeyed(self, order: Order) -> bool:
-        """Whether the order could be followed now; one that must wait for a run to rest is looked at again."""
-        is_running = order.job in self._running
-        if order.verb == "run":
-            if not is_running:
-                self.start(order.job)
-            return True
-        if is_running:
-            self._held[order.job].set()
-            return order.verb == "stop"
-        if order.verb == "cancel":
-            self._running[order.job] = self._runners.submit(
-                self._told, lambda: give_up(self.node, self.bundle, order.job), order.job
-            )
-        elif order.verb == "replay":
-            self.start(order.job, since=order.since)
-        elif order.verb == "stop":
-            self._held.setdefault(order.job, threading.Event()).set()
-        return True
-
-    def _is_held(self, job: str) -> bool:
-        held = self._held.get(job)
-        return held is not None and held.is_set()
-
-    def _told(self, work: Callable[[], object], job: str) -> object:
-        """Do the work; what goes wrong is in the progress file, and in the log by its code alone."""
-        try:
-            done = work()
-        except GuantongError as fault:
-            logger.warning("job %s: %s", job, fault.code)
-            return None
-        except Exception as fault:
-            logger.exception("job %s failed: %s", job, type(fault).__name__)
-            return None
-        if isinstance(done, Outcome):
-            logger.info("job %s: run %s, %d rows", job, done.run, done.rows)
-        return done
+            orders.take(folder, order)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._stopping.set()
+
+
+class Serving:
+    """The office's server, in a thread of its own, for as long as this context lasts."""
+
+    def __init__(self, office: Office, host: str, port: int) -> None:
+        """Listen at once, so that a port that is taken is told here."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self._socket.listen(256)
+        config = uvicorn.Config(
+            office, http="httptools", lifespan="off", log_level="warning", access_log=False,
+            server_header=False, timeout_keep_alive=60, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="office", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def peers_of(bundle: Bundle) -> dict[str, Peer]:
+    """The neighbours that this node dials: those whose exchange's address its bundle tells."""
+    return {
+        code: Peer(code, verify_key(node.key), node.exchange_url)
+        for code, node in bundle.nodes.items()
+        if node.exchange_url and code != bundle.node and bundle.routes.get(code) == code
+    }
 
 
 def node_of(settings: Settings, key: SigningKey) -> Node:

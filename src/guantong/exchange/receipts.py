@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from guantong.evidence import spool as spooling
 from guantong.evidence.spool import Spool
@@ -22,6 +22,30 @@ WRITER = "exchange"
 MARK = "chains.json"
 
 Role = Literal["provider", "consumer"]
+
+
+class Book(Protocol):
+    """Where a run's receipts are written; see :class:`Accounts`."""
+
+    def has_closed(self, job: str, run: str) -> bool:
+        """Whether the consumer's receipt of the job's latest closed run is that of ``run``."""
+
+    def write(
+        self,
+        role: Role,
+        permit: Permit,
+        *,
+        batch: Mapping[str, Any],
+        rows: int,
+        manifest: str | None,
+        declaration: str,
+        reason: str | None = None,
+        rule: str = "",
+    ) -> str:
+        """The receipt's digest, once it is on disk."""
+
+    def close(self) -> None:
+        """Write what waits."""
 
 
 class Accounts:

@@ -7,6 +7,7 @@ from typing import Any
 
 from guantong.bundle.jobs import Job
 from guantong.bundle.types import Bundle
+from guantong.exchange.ends import part_of
 from guantong.exchange.progress import progress_path, told
 from guantong.kit import clock
 
@@ -17,15 +18,15 @@ ROOM = {"staging_full", "target_full"}
 
 
 def due(bundle: Bundle, folder: Path, *, at: datetime) -> list[str]:
-    """The jobs with a period whose time has come, and any that wait for room; ``folder`` holds the progress files."""
-    mine = [job for job in bundle.jobs.values() if job.active and is_local(bundle, job)]
-    return [job.id for job in mine if _is_due(job, told(progress_path(folder, job.id)), at)]
-
-
-def is_local(bundle: Bundle, job: Job) -> bool:
-    """Whether both ends of a job are this node's."""
-    grant, target = bundle.grants.get(job.grant), bundle.targets.get(job.target)
-    return bool(grant and target and grant.provider_node == target.node == bundle.node)
+    """The jobs that are read here and whose time has come; ``folder`` holds the progress files."""
+    timed = [job for job in bundle.jobs.values() if job.active]
+    parts = {job.id: part_of(bundle, job) for job in timed}
+    return [
+        job.id
+        for job in timed
+        if (part := parts[job.id]) in {"whole", "sending"}
+        and _is_due(job, told(progress_path(folder, job.id, part)), at)
+    ]
 
 
 def _is_due(job: Job, last: Mapping[str, Any], at: datetime) -> bool:
@@ -38,8 +39,11 @@ def _is_due(job: Job, last: Mapping[str, Any], at: datetime) -> bool:
     return at >= clock.parse(last["started_at"]) + timedelta(seconds=job.every_s)
 
 
-def broken_off(folder: Path) -> list[str]:
-    """The jobs that somebody was running when the process ended: they go on first."""
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    facts = [told(file) for file in files]
-    return [str(fact["job"]) for fact in facts if fact and fact["state"] == "running"]
+def broken_off(bundle: Bundle, folder: Path) -> list[str]:
+    """The jobs that this place was running when its process ended: they go on first."""
+    found = []
+    for job in bundle.jobs.values():
+        part = part_of(bundle, job)
+        if part and job.active and told(progress_path(folder, job.id, part)).get("state") == "running":
+            found.append(job.id)
+    return found

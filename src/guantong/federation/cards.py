@@ -37,6 +37,10 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway_url: Address
     log_url: Address
     issued_at: str
+    exchange_url: Annotated[
+        str, msgspec.Meta(max_length=200, pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?)?$")
+    ] = ""
+    """Where children and edges reach its batch exchange; empty: it has none."""
 
 
 def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
@@ -52,6 +56,7 @@ def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
         web_url=settings.web_url,
         gateway_url=settings.gateway_url,
         log_url=settings.log_url,
+        exchange_url=settings.exchange_url,
         issued_at=clock.rfc3339(at),
     )
     return envelope.seal(KIND, msgspec.to_builtins(card), node_key(settings))

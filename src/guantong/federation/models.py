@@ -29,6 +29,7 @@ class Node(models.Model):
     web_url = models.CharField(max_length=200)
     gateway_url = models.CharField(max_length=200)
     log_url = models.CharField(max_length=200)
+    exchange_url = models.CharField(max_length=200, blank=True)
     is_confirmed = models.BooleanField("已确认", default=False)
     announced_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)

@@ -59,15 +59,6 @@ class CallNotProved(GuantongError):
     en = "The call does not carry a good signature of the consumer's node."
 
 
-class PeerAnswerNotProved(GuantongError):
-    """A node's answer does not carry the proof it must: signature, receipt, digests."""
-
-    code = "peer_answer_not_proved"
-    status = 502
-    zh = "节点 {peer} 的答复无法证实，已拒收。"
-    en = "The answer of node {peer} is not proved; it was not accepted."
-
-
 class PeerRefused(GuantongError):
     """What another node said when it did not answer. Its words are passed on unchanged."""
 

@@ -6,8 +6,8 @@ import msgspec
 
 from guantong.bundle.directory import node_key
 from guantong.bundle.types import Bundle
+from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.call import Call
-from guantong.gateway.faults import PeerAnswerNotProved
 from guantong.gateway.receipts import KIND, Asked
 from guantong.kit import canonical, envelope
 from guantong.kit.errors import GuantongError

@@ -10,9 +10,9 @@ import secrets
 from guantong.bundle.directory import neighbour_key
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier, Reply
-from guantong.courier.errors import PeerTimedOut
+from guantong.courier.errors import PeerAnswerNotProved, PeerTimedOut
 from guantong.gateway.call import KIND, Call
-from guantong.gateway.faults import NoRoute, PeerAnswerNotProved, PeerRefused, RouteLoop
+from guantong.gateway.faults import NoRoute, PeerRefused, RouteLoop
 from guantong.gateway.messages import NOTHING, PeerAnswer, PeerRefusal, read
 from guantong.kit import clock, envelope, http_signatures
 from guantong.kit.doorkeeper import check_answer

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guantong.bundle.types import Bundle
+from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.answers import Answer, answer, items_needed
 from guantong.gateway.decide import Allow, Refuse, decide
-from guantong.gateway.faults import PeerAnswerNotProved, TimeIsUp
+from guantong.gateway.faults import TimeIsUp
 from guantong.gateway.proving import prove_answer, prove_receipt, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome, Role
 from guantong.gateway.relay import PeerSaidNo, Relay

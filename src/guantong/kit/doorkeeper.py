@@ -82,12 +82,12 @@ def sign_answer(response: Response, key: SigningKey, keyid: str) -> dict[str, st
     return http_signatures.sign(response, components, key, created=clock.millis() // 1000, keyid=keyid)
 
 
-def check_answer(response: Response, key: Verifier, keyid: str) -> None:
-    """Raise unless the node ``keyid`` signed this answer to this request."""
+def check_answer(response: Response, key: Verifier, keyid: str, *, at: int | None = None) -> None:
+    """Raise unless the node ``keyid`` signed this answer to this request, about ``at`` (seconds; now by default)."""
     http_signatures.verify(
         response,
         lambda found: key if found == keyid else None,
         required=(*_ANSWER, "signature;req"),
-        at=clock.millis() // 1000,
+        at=clock.millis() // 1000 if at is None else at,
         window_s=WINDOW_S,
     )

@@ -68,14 +68,22 @@ class Settings:
     gateway_port: int = 8001
     # Port of the log.
     log_port: int = 8002
+    # Port of the batch exchange, for children and edges.
+    exchange_port: int = 8003
     # Address at which others reach this node's pages; empty means http://host:web_port.
     web_url: str = ""
     # Address at which others reach this node's gateway; empty means http://host:gateway_port.
     gateway_url: str = ""
     # Address at which others reach this node's log; empty means http://host:log_port.
     log_url: str = ""
+    # Address at which children and edges reach this node's exchange; empty means http://host:exchange_port.
+    exchange_url: str = ""
     # Processes that answer calls; each keeps its own chain of receipts.
     gateway_workers: int = 1
+    # Batch jobs that run at the same time; each may hold about 150 MB.
+    jobs_at_once: int = 2
+    # Batch jobs that the timetable has read or fill one source at the same time; 0 means no limit.
+    jobs_per_source: int = 2
     # Seconds a call may take from the consumer's node to the answer.
     call_budget_s: float = 5.0
     # Object store for staged chunks, s3://bucket/prefix?endpoint=https://host; empty means a folder of the node.
@@ -96,7 +104,7 @@ class Settings:
         """The same settings with the derived defaults filled in."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["name"] = self.name or f"{self.node}.guantong.example"
-        for part in ("web", "gateway", "log"):
+        for part in ("web", "gateway", "log", "exchange"):
             values[f"{part}_url"] = values[f"{part}_url"] or f"http://{self.host}:{values[f'{part}_port']}"
         return type(self)(**values)
 
@@ -120,9 +128,9 @@ class Settings:
             "应为 international 或 national",
             "international or national is wanted",
         )
-        for name in ("web_port", "gateway_port", "log_port"):
+        for name in ("web_port", "gateway_port", "log_port", "exchange_port"):
             yield name, 1 <= getattr(self, name) <= 65535, "应为 1 至 65535", "a port goes from 1 to 65535"
-        for name in ("web_url", "gateway_url", "log_url"):
+        for name in ("web_url", "gateway_url", "log_url", "exchange_url"):
             is_address = bool(_ADDRESS.fullmatch(getattr(self, name)))
             yield (
                 name,
@@ -133,6 +141,8 @@ class Settings:
         is_postgresql = urlsplit(self.database_url).scheme in {"", "postgresql", "postgres"}
         yield "database_url", is_postgresql, "应为 postgresql:// 地址", "a postgresql:// address is wanted"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
+        yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
+        yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"
         is_store = urlsplit(self.staging_url).scheme in {"", "s3"} and "@" not in self.staging_url
         yield (
             "staging_url",
@@ -159,7 +169,7 @@ class Settings:
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"
         is_random = len(set(self.secret_key)) >= 10
         yield "secret_key", is_random, "过于简单", "it has too few different characters"
-        for name in ("web_url", "gateway_url", "log_url"):
+        for name in ("web_url", "gateway_url", "log_url", "exchange_url"):
             is_https = urlsplit(getattr(self, name)).scheme == "https"
             yield name, is_https, "正式环境须用 https", "https is required in production"
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "web": ("guantong.site.commands.web", "run the pages and the messages between nodes"),
     "gateway": ("guantong.site.commands.gateway", "run the gateway"),
     "exchange": ("guantong.site.commands.exchange", "run batch jobs; one now: --run JOB"),
+    "edge": ("guantong.site.commands.edge", "take part from a department's network: join URL, run"),
     "log": ("guantong.site.commands.log", "run the transparency log and the witness"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifier", "check proof files offline: FILE… --keys KEYS"),

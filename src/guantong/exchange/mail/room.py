@@ -53,10 +53,7 @@ class Mailroom:
     def put(self, posting: Posting) -> None:
         """Keep a posting; known ones, and those of runs that are over, change nothing. StagingFull."""
         name = posting.name
-        with self._lock:
-            run = self._boxes.get(name.box, {}).get(name.run, _Run())
-            is_known = run.is_over or (name.chunk and name.chunk <= run.taken)
-        if is_known:
+        if self.has(name):
             return
         if posting.sealed is not None:
             self.store.put(name.sealed, posting.sealed)
@@ -66,6 +63,16 @@ class Mailroom:
             self._lock.notify_all()
         for tell in self._listeners:
             tell()
+
+    def has(self, name: Name) -> bool:
+        """Whether the posting is here, or was and was handed on, or its run is over."""
+        with self._lock:
+            run = self._boxes.get(name.box, {}).get(name.run, _Run())
+            if run.is_over:
+                return True
+            if name.chunk == CLOSING:
+                return run.is_closed
+            return name.chunk in run.chunks or name.chunk <= run.taken
 
     def listen(self, tell: Callable[[], None]) -> None:
         """Have ``tell`` called, from any thread, whenever something came in."""

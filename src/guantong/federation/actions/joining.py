@@ -181,6 +181,7 @@ def _keep(raw: bytes, *, relation: Relation, via: str, is_confirmed: bool, by: A
     )
     node.node_key, node.log_key, node.witness_key = card.node_key, card.log_key, card.witness_key
     node.web_url, node.gateway_url, node.log_url = card.web_url, card.gateway_url, card.log_url
+    node.exchange_url = card.exchange_url
     if is_confirmed and not node.is_confirmed:
         node.is_confirmed, node.confirmed_at, node.confirmed_by = True, at, by.name
     node.save()

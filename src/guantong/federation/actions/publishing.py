@@ -109,6 +109,8 @@ def _node(node: Node) -> bundle.Node:
         witness_key=node.witness_key,
         gateway_url=node.gateway_url if is_near else "",
         log_url=node.log_url if is_near else "",
+        # Postings are carried by the child: it dials its parent, and no parent dials a child.
+        exchange_url=node.exchange_url if node.relation == Relation.PARENT else "",
     )
 
 
