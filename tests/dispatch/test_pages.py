@@ -108,7 +108,7 @@ def test_the_form_declares_target_and_job(desk: Desk) -> None:
     assert answer["Location"] == f"/share/jobs/{job.code}/"
     assert job.target.columns == {"residence_division": "residence_division", "valid_to": "ends_on"}
     assert job.terms["limits"] | {"bad_ppm": 5000, "bad_rows": 10} == job.terms["limits"]
-    assert job.terms["schedule"] == {"kind": "daily", "every_s": 0, "at": "02:30"}
+    assert job.terms["schedule"] == {"kind": "daily", "every_s": 0, "at": "02:30", "day": 1}
     assert [check["rule"] for check in job.terms["checks"]] == ["range", "not_null"]
 
 

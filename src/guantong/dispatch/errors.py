@@ -190,3 +190,66 @@ class TooManyAttempts(GuantongError):
     status = 429
     zh = "接入口令连续 {count} 次不对，已作废。请数据专员重新生成。"
     en = "{count} wrong tokens were tried, so the token is void; have a new one made."
+
+
+class CalendarWrong(GuantongError):
+    """A line of a calendar cannot be read."""
+
+    code = "calendar_wrong"
+    status = 422
+    zh = "日历第 {line} 行有误：{why_zh}。"
+    en = "Line {line} of the calendar is wrong: {why_en}."
+
+
+class QuietHoursWrong(GuantongError):
+    """Quiet hours that make no sense."""
+
+    code = "quiet_hours_wrong"
+    status = 422
+    zh = "静默时段有误：{why_zh}。"
+    en = "The quiet hours are wrong: {why_en}."
+
+
+class SourceQuiet(GuantongError):
+    """A source that the job reads or fills is to be left alone now."""
+
+    code = "source_quiet"
+    status = 409
+    zh = "数据源正处于静默时段，{until} 之后才能运行；到时会自动补跑已到期的作业。"
+    en = "The source is to be left alone until {until}; jobs that are due begin by themselves then."
+
+
+class NotYourCalendar(GuantongError):
+    """Calendar and quiet hours are the node's."""
+
+    code = "not_your_calendar"
+    status = 403
+    zh = "日历和静默时段由本节点数据主管部门维护。"
+    en = "The calendar and the quiet hours are kept by this node's data bureau."
+
+
+class RunOpen(GuantongError):
+    """The act would leave an open run behind."""
+
+    code = "run_open"
+    status = 409
+    zh = "作业 {job} 的批次 {run} 尚未完成，请先等它完成或取消它。"
+    en = "The run {run} of job {job} is still open; wait for it or cancel it first."
+
+
+class TargetInUse(GuantongError):
+    """Jobs fill the target still."""
+
+    code = "target_in_use"
+    status = 409
+    zh = "落地表 {target} 仍有作业使用：{jobs}。请先停办这些作业。"
+    en = "Jobs fill the target {target} still: {jobs}. Retire them first."
+
+
+class BackfillWrong(GuantongError):
+    """The range to backfill is none for this job."""
+
+    code = "backfill_wrong"
+    status = 422
+    zh = "补数范围有误：{why_zh}。"
+    en = "The range to backfill is wrong: {why_en}."

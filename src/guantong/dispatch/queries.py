@@ -1,8 +1,9 @@
 """Finding jobs and runs; what of them the bundle says; what was handed over."""
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum
@@ -10,11 +11,14 @@ from django.db.models.functions import Coalesce
 
 from guantong.bundle import jobs as bundle
 from guantong.catalog.models import Link
+from guantong.dispatch.errors import NotYourJob
 from guantong.dispatch.models import Edge, EdgeState, Handover, Job, JobState, Run, RunState, Target
+from guantong.dispatch.quiet import QuietBook
 from guantong.dispatch.timetable import BEIJING
 from guantong.dispatch.types import Declaration
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
+from guantong.journal.types import Actor
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
 
@@ -26,9 +30,14 @@ def declaration_of(job: Job) -> Declaration:
     return msgspec.convert(job.terms, Declaration)
 
 
-def is_timed_below(said: Declaration) -> bool:
-    """Whether the data plane times the job itself: a plain interval, which needs no control plane to go on."""
-    return said.schedule.kind == "interval" and not said.depends_on
+def is_timed_below(job: Job, quiet: QuietBook | None = None) -> bool:
+    """Whether the data plane times the job itself: a plain interval, which needs no control plane to go on.
+
+    Neither predecessors nor quiet hours are known there. ``quiet`` spares reading those again.
+    """
+    said = declaration_of(job)
+    is_plain = said.schedule.kind == "interval" and not said.depends_on
+    return is_plain and not (quiet or QuietBook()).concerns(job)
 
 
 def open_run(job: Job) -> Run | None:
@@ -47,18 +56,34 @@ def is_free_to_run(job: Job) -> bool:
     return done.values("job").distinct().count() == earlier.count()
 
 
+def broke_at_once(job: Job) -> bool:
+    """Whether the newest run ended before a chunk of it was in the target."""
+    newest = job.runs.order_by("-started_at", "-pk").first()
+    return newest is not None and newest.chunks == 0 and newest.state != RunState.DONE
+
+
+def busy_sources(quiet: QuietBook, *, at: datetime) -> Counter[str]:
+    """How many runs use each source now; one that has told nothing for two minutes has lost its process."""
+    alive = Run.objects.filter(state=RunState.RUNNING, told_at__gt=at - timedelta(minutes=2))
+    return Counter(
+        source for run in alive.select_related("job__target") for source in quiet.sources_of(run.job)
+    )
+
+
 # ── for the bundle ──
 
 
 def compiled_jobs(*, at: datetime) -> dict[str, bundle.Job]:
     """The jobs that the data plane may know at ``at``. A paused one is there and not active."""
-    rows = Job.objects.filter(grant__not_after__gt=at).select_related("grant").order_by("pk")
-    return {row.code: _compiled(row) for row in rows}
+    rows = Job.objects.filter(grant__not_after__gt=at).exclude(state=JobState.RETIRED)
+    quiet = QuietBook()
+    return {row.code: _compiled(row, quiet) for row in rows.select_related("grant", "target").order_by("pk")}
 
 
 def compiled_targets() -> dict[str, bundle.Target]:
     """The targets that jobs name."""
-    rows = Target.objects.filter(jobs__isnull=False).distinct().order_by("pk")
+    in_use = Job.objects.exclude(state=JobState.RETIRED).values("target")
+    rows = Target.objects.filter(pk__in=in_use).order_by("pk")
     return {
         row.code: bundle.Target(
             id=row.code,
@@ -84,7 +109,7 @@ def compiled_edges() -> dict[str, bundle.Edge]:
     }
 
 
-def _compiled(row: Job) -> bundle.Job:
+def _compiled(row: Job, quiet: QuietBook) -> bundle.Job:
     said = declaration_of(row)
     return bundle.Job(
         id=row.code,
@@ -103,7 +128,7 @@ def _compiled(row: Job) -> bundle.Job:
         checks=said.checks,
         limits=said.limits,
         staged=said.staged,
-        every_s=said.schedule.every_s if is_timed_below(said) else 0,
+        every_s=said.schedule.every_s if is_timed_below(row, quiet) else 0,
         active=row.state == JobState.ACTIVE,
     )
 
@@ -115,6 +140,40 @@ def handlers(organisation: str, *, node: str) -> set[str]:
     """The organisations whose people handle what is ``organisation``'s: itself and the node's data bureau."""
     bureaus = Organisation.objects.filter(node=node, is_bureau=True).values_list("code", flat=True)
     return {organisation, *bureaus}
+
+
+def mine(job: Job, by: Actor) -> Job:
+    """The job, locked; NotYourJob for people of other organisations than the grantee and the bureau."""
+    job = Job.objects.select_for_update(of=("self",)).select_related("grant", "target").get(pk=job.pk)
+    if by.kind == "person" and by.organisation not in handlers(job.consumer, node=job.target.node):
+        raise NotYourJob
+    return job
+
+
+def forerunners(jobs: Iterable[Job]) -> set[Job]:
+    """``jobs``, and every job that must be done before one of them."""
+    found: set[Job] = set()
+    waiting = list(jobs)
+    while waiting:
+        job = waiting.pop()
+        if job not in found:
+            found.add(job)
+            waiting.extend(job.depends_on.all())
+    return found
+
+
+class Change(NamedTuple):
+    """One thing that a version says otherwise than the one before."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """What differs between two declarations, in the order of :class:`Declaration`; defaults count as said."""
+    one, other = (msgspec.to_builtins(msgspec.convert(each, Declaration)) for each in (before, after))
+    return [Change(name, one[name], other[name]) for name in other if one[name] != other[name]]
 
 
 def jobs_at(sources: Iterable[str]) -> list[Job]:
@@ -199,13 +258,13 @@ def batch_grants(consumer: str, *, at: datetime) -> QuerySet[Grant]:
 
 
 def targets_of(organisation: str) -> QuerySet[Target]:
-    """The targets of an organisation."""
-    return Target.objects.filter(organisation=organisation)
+    """The targets of an organisation that jobs may fill."""
+    return Target.objects.filter(organisation=organisation, is_retired=False)
 
 
 def jobs_of(consumer: str) -> QuerySet[Job]:
-    """The jobs of an organisation."""
-    return Job.objects.filter(consumer=consumer)
+    """The jobs of an organisation that are not put away."""
+    return Job.objects.filter(consumer=consumer).exclude(state=JobState.RETIRED)
 
 
 def visible_handovers(person: Person) -> QuerySet[Handover]:

@@ -101,7 +101,8 @@ class Worker:
         dispatch.note_progress(folder, by=self._by, at=at)
         dispatch.take_in_handovers(by=self._by, at=at)
         dispatch.watch_edges(folder, by=self._by, at=at)
-        dispatch.order_due(by=self._by, at=at)
+        dispatch.keep_limits(by=self._by, at=at)
+        dispatch.order_due(per_source=self._settings.jobs_per_source, by=self._by, at=at)
         journal.deliver({"job.order": self._order}, by=self._by, at=at)
 
     def _order(self, row: OutboxMessage) -> None:

@@ -4,6 +4,14 @@ What the data plane must hear leaves as a wish for a new bundle (``bundle.stale`
 written in the transaction of the act; the worker delivers both.
 """
 
+from guantong.dispatch.actions.calendars import drop_quiet_hours, forget_day, note_days, set_quiet_hours
+from guantong.dispatch.actions.changing import (
+    change_job,
+    change_target,
+    restore_job,
+    retire_job,
+    retire_target,
+)
 from guantong.dispatch.actions.declaring import declare_job, declare_target
 from guantong.dispatch.actions.edges import (
     change_edge,
@@ -14,24 +22,45 @@ from guantong.dispatch.actions.edges import (
     watch_edges,
 )
 from guantong.dispatch.actions.noting import note_progress, take_in_handovers
-from guantong.dispatch.actions.ordering import cancel, order_due, pause, replay, resume, run_now, send_order
+from guantong.dispatch.actions.ordering import (
+    backfill,
+    cancel,
+    keep_limits,
+    order_due,
+    pause,
+    replay,
+    resume,
+    run_now,
+    send_order,
+)
 
 __all__ = [
+    "backfill",
     "cancel",
     "change_edge",
+    "change_job",
+    "change_target",
     "declare_edge",
     "declare_job",
     "declare_target",
+    "drop_quiet_hours",
     "enrol_edge",
+    "forget_day",
+    "keep_limits",
+    "note_days",
     "note_progress",
     "order_due",
     "pause",
     "renew_token",
     "replay",
+    "restore_job",
     "resume",
     "retire_edge",
+    "retire_job",
+    "retire_target",
     "run_now",
     "send_order",
+    "set_quiet_hours",
     "take_in_handovers",
     "watch_edges",
 ]

@@ -21,6 +21,7 @@ from guantong.dispatch.errors import JobIncomplete, NotYourJob, ScheduleWrong, T
 from guantong.dispatch.models import Job, Target
 from guantong.dispatch.timetable import next_start
 from guantong.dispatch.types import Declaration, TargetDeclaration
+from guantong.dispatch.workdays import workdays
 from guantong.identity.models import Organisation
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
@@ -34,11 +35,7 @@ def declare_target(
     """Declare a table of ``organisation``'s own in which data may land."""
     if by.kind == "person" and by.organisation != organisation.code:
         raise NotYourJob
-    columns = list(declaration.columns.values())
-    if not columns or not all(column.strip() for column in columns):
-        raise TargetWrong(why_zh="没有写明列", why_en="it names no columns")
-    if len(set(columns)) != len(columns):
-        raise TargetWrong(why_zh="两个信息项对应同一列", why_en="two items go into one column")
+    demand_columns(declaration)
     target = Target.objects.create(
         code=f"LD{organisation.node}-{secrets.token_hex(4)}",
         node=organisation.node,
@@ -55,21 +52,7 @@ def declare_target(
 @transaction.atomic
 def declare_job(declaration: Declaration, *, by: Actor, at: datetime) -> Job:
     """Declare a job under a grant. It is in force as soon as the next bundle is out."""
-    grant = Grant.objects.filter(code=declaration.grant).first()
-    if grant is None:
-        raise GrantUnknown(grant=declaration.grant)
-    if by.kind == "person" and by.organisation != grant.consumer:
-        raise NotYourJob
-    demand_granted(declaration, grant, at=at)
-    demand_items(declaration, [item["name"] for item in items_of(grant)])
-    demand_writing(declaration, masks_of(grant))
-    demand_checks(declaration.checks)
-    demand_schedule(declaration)
-    target = Target.objects.filter(code=declaration.target).first()
-    if target is None:
-        raise JobIncomplete(missing_zh="落地表", missing_en="the target")
-    demand_target(declaration, target, grant.consumer)
-    earlier = _earlier(declaration, grant.consumer)
+    grant, target, earlier = judged(declaration, by=by, at=at)
     job = Job.objects.create(
         code=f"ZY{grant.consumer_node}-{secrets.token_hex(4)}",
         name=declaration.name,
@@ -81,7 +64,7 @@ def declare_job(declaration: Declaration, *, by: Actor, at: datetime) -> Job:
         consumer=grant.consumer,
         consumer_name=grant.terms["consumer_name"],
         terms=msgspec.to_builtins(declaration),
-        next_at=next_start(declaration.schedule, after=at),
+        next_at=next_start(declaration.schedule, after=at, is_workday=workdays()),
         declared_at=at,
         declared_by=by.name,
     )
@@ -89,6 +72,34 @@ def declare_job(declaration: Declaration, *, by: Actor, at: datetime) -> Job:
     record("job.declared", by=by, at=at, subject=Subject("job", job.code), details={"grant": grant.code})
     enqueue("bundle.stale", {"because": "job.declared"}, by=by, at=at)
     return job
+
+
+def demand_columns(declaration: TargetDeclaration) -> None:
+    """Refuse a target without columns, or with one column for two items."""
+    columns = list(declaration.columns.values())
+    if not columns or not all(column.strip() for column in columns):
+        raise TargetWrong(why_zh="没有写明列", why_en="it names no columns")
+    if len(set(columns)) != len(columns):
+        raise TargetWrong(why_zh="两个信息项对应同一列", why_en="two items go into one column")
+
+
+def judged(declaration: Declaration, *, by: Actor, at: datetime) -> tuple[Grant, Target, list[Job]]:
+    """What a declaration names: its grant, its target, the jobs before it; or why it may not be so."""
+    grant = Grant.objects.filter(code=declaration.grant).first()
+    if grant is None:
+        raise GrantUnknown(grant=declaration.grant)
+    if by.kind == "person" and by.organisation != grant.consumer:
+        raise NotYourJob
+    demand_granted(declaration, grant, at=at)
+    demand_items(declaration, [item["name"] for item in items_of(grant)])
+    demand_writing(declaration, masks_of(grant))
+    demand_checks(declaration.checks)
+    demand_schedule(declaration)
+    target = Target.objects.filter(code=declaration.target, is_retired=False).first()
+    if target is None:
+        raise JobIncomplete(missing_zh="落地表", missing_en="the target")
+    demand_target(declaration, target, grant.consumer)
+    return grant, target, _earlier(declaration, grant.consumer)
 
 
 def _earlier(declaration: Declaration, consumer: str) -> list[Job]:

@@ -34,7 +34,7 @@ class _Told(msgspec.Struct, frozen=True):
 
     job: Annotated[str, msgspec.Meta(max_length=64)]
     run: Annotated[str, msgspec.Meta(max_length=64)]
-    state: Literal["running", "done", "paused", "stopped"]
+    state: Literal["running", "waiting", "done", "paused", "stopped"]
     started_at: str
     updated_at: str
     chunk: Count = 0
@@ -46,6 +46,9 @@ class _Told(msgspec.Struct, frozen=True):
     rate: Count = 0
     seconds_left: Count | None = None
     size: Count = 0
+    floor: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    high: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    until: Annotated[str, msgspec.Meta(max_length=64)] = ""
     error: dict[str, Any] | None = None
 
 
@@ -117,7 +120,10 @@ def _take_in(receipt: Receipt) -> bool:
     )
     if receipt.role == "consumer":
         digest = str(body.get("answer") or "")
-        Run.objects.filter(job__code=batch.job, code=batch.run).update(digest=digest[:80])
+        found = Run.objects.filter(job__code=batch.job, code=batch.run)
+        found.update(digest=digest[:80])
+        # It was closed after all, just before its process ended; the next one left the receipt.
+        found.filter(state=RunState.GIVEN_UP).update(state=RunState.DONE)
     return True
 
 
@@ -135,9 +141,11 @@ def _note(file: Path, folder: Path, *, by: Actor, at: datetime) -> bool:
         run = Run.objects.filter(job=job, code=code).first()
         if run is not None and run.told_at >= updated:
             return False
+        if run is None and told.run:
+            _supersede(job, at=updated)
         before = run.state if run else ""
         run = run or Run(job=job, code=code, started_at=started, taken_up_at=started)
-        if run.state == RunState.CANCELLED and told.state != "done":
+        if run.state in {RunState.CANCELLED, RunState.GIVEN_UP} and told.state != "done":
             run.told_at = updated
             run.save()
             return False
@@ -156,7 +164,8 @@ def _note(file: Path, folder: Path, *, by: Actor, at: datetime) -> bool:
 def _copy(told: _Told, run: Run, started: datetime, updated: datetime) -> None:
     if started != run.taken_up_at:
         run.read_before, run.refused_before, run.taken_up_at = run.read, run.refused, started
-    run.state = RunState(told.state)
+    # Of a run that is read elsewhere, "waiting" says that all that came so far is in the target.
+    run.state = RunState.RUNNING if told.state == "waiting" else RunState(told.state)
     run.read = run.read_before + told.read
     run.refused = run.refused_before + told.refused
     run.applied = told.resumed_rows + told.applied
@@ -164,9 +173,15 @@ def _copy(told: _Told, run: Run, started: datetime, updated: datetime) -> None:
     run.chunks = max(told.chunk, run.chunks)
     run.size = max(told.size, run.size)
     run.rate, run.seconds_left = told.rate, told.seconds_left
+    run.floor, run.until, run.high = told.floor, told.until, told.high or run.high
     run.error = _storable(told.error)
     run.told_at = updated
-    run.ended_at = updated if told.state != "running" else None
+    run.ended_at = updated if run.state != RunState.RUNNING else None
+
+
+def _supersede(job: Job, *, at: datetime) -> None:
+    """A new run has begun: whatever stood open is given up, and will never be closed."""
+    job.runs.filter(state__in=queries.OPEN).update(state=RunState.GIVEN_UP, ended_at=at)
 
 
 def _storable(error: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -204,10 +219,14 @@ def _broke(job: Job, run: Run, about: dict[str, Any], *, by: Actor, at: datetime
     record("run.stopped", by=by, at=at, subject=Subject("job", job.code), details={**about, "code": code})
     if job.state == JobState.PAUSED:
         return  # somebody stopped it
+    if job.resting_until and code == "run_held":
+        # Its source is to be left alone for a while.
+        job.retry_at = job.resting_until
+        return
     said = queries.declaration_of(job)
     if run.state == RunState.PAUSED and job.retries < said.retry_limit:
         # A job that the data plane times is taken up again by itself.
-        job.retry_at = None if queries.is_timed_below(said) else at + retry_after(job.retries)
+        job.retry_at = None if queries.is_timed_below(job) else at + retry_after(job.retries)
         job.retries += 1
     else:
         raise_alert("batch_stopped", {"job": job.code, "name": job.name, "error": code}, by=by, at=at)
