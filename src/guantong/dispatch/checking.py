@@ -19,7 +19,7 @@ from guantong.dispatch.errors import (
     WritingWrong,
 )
 from guantong.dispatch.models import Target
-from guantong.dispatch.types import Declaration
+from guantong.dispatch.types import Declaration, TargetDeclaration
 from guantong.identity.models import Application
 from guantong.sharing.errors import GrantNotInForce
 from guantong.sharing.models import Grant, GrantState
@@ -139,6 +139,15 @@ def demand_schedule(declaration: Declaration) -> None:
             why_zh=f"间隔不得少于 {SHORTEST_INTERVAL_S} 秒",
             why_en=f"an interval is {SHORTEST_INTERVAL_S} seconds at least",
         )
+
+
+def demand_columns(declaration: TargetDeclaration) -> None:
+    """Refuse a target without columns, or with one column for two items."""
+    columns = list(declaration.columns.values())
+    if not columns or not all(column.strip() for column in columns):
+        raise TargetWrong(why_zh="没有写明列", why_en="it names no columns")
+    if len(set(columns)) != len(columns):
+        raise TargetWrong(why_zh="两个信息项对应同一列", why_en="two items go into one column")
 
 
 def demand_target(declaration: Declaration, target: Target, consumer: str) -> None:

@@ -84,10 +84,6 @@ class Settings:
     jobs_at_once: int = 2
     # Batch jobs that the timetable has read or fill one source at the same time; 0 means no limit.
     jobs_per_source: int = 2
-    # Batch jobs that run at the same time; each may hold about 150 MB.
-    jobs_at_once: int = 2
-    # Batch jobs that the timetable has read or fill one source at the same time; 0 means no limit.
-    jobs_per_source: int = 2
     # Seconds a call may take from the consumer's node to the answer.
     call_budget_s: float = 5.0
     # Object store for staged chunks, s3://bucket/prefix?endpoint=https://host; empty means a folder of the node.
@@ -155,8 +151,6 @@ class Settings:
             "an s3:// address without a password is wanted",
         )
         yield "staging_quota", self.staging_quota >= 0, "不得小于 0", "it cannot be less than 0"
-        yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
-        yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"
         yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
 
     def _production_rules(self) -> Iterator[Rule]:

@@ -6,7 +6,8 @@ import msgspec
 from django.db import transaction
 
 from guantong.dispatch import queries
-from guantong.dispatch.actions.declaring import demand_columns, judged
+from guantong.dispatch.actions.declaring import judged
+from guantong.dispatch.checking import demand_columns
 from guantong.dispatch.errors import (
     JobStateWrong,
     NotYourJob,

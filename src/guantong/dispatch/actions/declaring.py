@@ -9,6 +9,7 @@ from django.db import transaction
 from guantong.bundle.refusals import GrantUnknown
 from guantong.dispatch.checking import (
     demand_checks,
+    demand_columns,
     demand_granted,
     demand_items,
     demand_schedule,
@@ -17,7 +18,7 @@ from guantong.dispatch.checking import (
     items_of,
     masks_of,
 )
-from guantong.dispatch.errors import JobIncomplete, NotYourJob, ScheduleWrong, TargetWrong
+from guantong.dispatch.errors import JobIncomplete, NotYourJob, ScheduleWrong
 from guantong.dispatch.models import Job, Target
 from guantong.dispatch.timetable import next_start
 from guantong.dispatch.types import Declaration, TargetDeclaration
@@ -72,15 +73,6 @@ def declare_job(declaration: Declaration, *, by: Actor, at: datetime) -> Job:
     record("job.declared", by=by, at=at, subject=Subject("job", job.code), details={"grant": grant.code})
     enqueue("bundle.stale", {"because": "job.declared"}, by=by, at=at)
     return job
-
-
-def demand_columns(declaration: TargetDeclaration) -> None:
-    """Refuse a target without columns, or with one column for two items."""
-    columns = list(declaration.columns.values())
-    if not columns or not all(column.strip() for column in columns):
-        raise TargetWrong(why_zh="没有写明列", why_en="it names no columns")
-    if len(set(columns)) != len(columns):
-        raise TargetWrong(why_zh="两个信息项对应同一列", why_en="two items go into one column")
 
 
 def judged(declaration: Declaration, *, by: Actor, at: datetime) -> tuple[Grant, Target, list[Job]]:
