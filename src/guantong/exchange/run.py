@@ -140,7 +140,8 @@ class _Run:
             return
         nothing: Mapping[str, Column] = {}
         with Receiver(self._node, self._permit, nothing, self._progress, is_ordered=False) as receiver:
-            receiver.give_up()
+            if not receiver.standing().is_closed:
+                receiver.give_up()
 
     @contextmanager
     def _producing(self) -> Iterator[tuple[Producer, Binding]]:
@@ -199,6 +200,7 @@ class _Run:
         last = now if has_chunks else Standing(previous=start.previous, high=start.high)
         end = producer.closing(start, last.previous, last.high, last.rows)
         rows, chunks = receiver.close_run(end)
+        producer.settle(start.run)
         return self._outcome(start.run, chunks, rows)
 
     def _apply_all(self, parcels: Generator[Parcel], receiver: Receiver) -> None:
