@@ -11,7 +11,7 @@ import msgspec
 from guantong.bundle.statement import Statement
 
 Writing = Literal["replace", "append", "upsert"]
-Reading = Literal["full", "watermark", "compare"]
+Reading = Literal["full", "watermark", "compare", "changes"]
 Rule = Literal[
     "not_null", "pattern", "length", "range", "codes", "resident_id", "uscc", "unique", "order", "born_on"
 ]

@@ -97,7 +97,16 @@ def demand_writing(declaration: Declaration, masks: Mapping[str, str]) -> None:
             "追加写入的重叠窗口需要主键",
             "an overlap needs a key to append by",
         ),
-        (job.reading == "compare" and not job.key, "比对需要主键", "a comparison needs a key"),
+        (
+            job.reading in {"compare", "changes"} and job.writing != "upsert",
+            "比对和变更日志只能更新写入",
+            "what finds deletions can only upsert",
+        ),
+        (
+            job.reading in {"compare", "changes"} and any(key in job.conversions for key in job.key),
+            "主键被代码转换",
+            "its key is converted",
+        ),
     ]
     for is_wrong, why_zh, why_en in faults:
         if is_wrong:

@@ -15,6 +15,10 @@ Kind = Literal[
 """``number`` is a decimal number of unknown scale, kept as its digits; ``moment`` a wall-clock time,
 ``instant`` a point in time; ``other`` a type of one database only, written and read as text."""
 
+GONE = "~gone"
+"""A boolean column beside the items, in the modes that find deletions: true in a tombstone, of which only the key
+is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -15,16 +15,19 @@ from guantong.bundle.deciding import Stopped
 from guantong.bundle.jobs import Job
 from guantong.exchange.ahead import ahead
 from guantong.exchange.chunks import Frames, Place, cut
-from guantong.exchange.columns import Column, travelling
+from guantong.exchange.columns import GONE, Column, travelling
+from guantong.exchange.comparing import Book, Comparison
 from guantong.exchange.converting import as_text, out_of_calendar
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import ColumnsMissing, JobMisdeclared, RunTooLong, TooManyBadRows
-from guantong.exchange.gate import Engine, LocalEngine, Work
+from guantong.exchange.gate import Engine, LocalEngine, Sorted, Work
 from guantong.exchange.manifests import Contents, Manifest, Scribe, as_stream, declaration
 from guantong.exchange.node import Node
 from guantong.exchange.passing import is_untouched
 from guantong.exchange.quarantine import put_aside
 from guantong.exchange.sources.reading import Found, Question, Source
+from guantong.exchange.targets.applying import short
+from guantong.exchange.telling import TELLING, Piece, compared
 from guantong.exchange.watermarks import capped, highest, later
 from guantong.kit import envelope
 
@@ -40,6 +43,8 @@ class Start:
     floor: str = ""
     high: str = ""
     is_floor_had: bool = False
+    before: str | None = None
+    """The last closed run as the receiving side knows it: empty if none, or none to rely on; None: one stands open."""
     until: str = ""
     """Of a backfill: where its range ends. ``high`` is then the job's own watermark, which stays as it is."""
 
@@ -73,6 +78,7 @@ class Producer:
         self._found = found
         self._columns = columns
         self._is_passing = False
+        self._book = node.folder / "snapshots" / short(permit.job.id)
         self._items = _items_read(permit)
         missing = [item for item in self._items if columns.get(item) not in found.columns]
         if missing:
@@ -85,7 +91,7 @@ class Producer:
         }
         self.order = _order(permit, found, columns)
         self.work = self._work_of(permit)
-        self.outgoing: Mapping[str, Column] = self.work.outgoing()
+        self.outgoing: Mapping[str, Column] = self._outgoing(self.work)
         self._engine: Engine = LocalEngine(self.work)
 
     @property
@@ -113,12 +119,20 @@ class Producer:
         """The run's chunks from ``start`` on. Raises the errors of :mod:`exchange.errors`, and Stopped."""
         limits = self._permit.job.limits
         scribe = self._scribe(start, start.previous)
+        if self._permit.job.reading in TELLING:
+            yield from self._differences(start, table, scribe, judge)
+            return
         now = self._source.now() if self._permit.job.watermark else ""
         state = _Tally(start)
         raw = ahead(self._chunks(self._question(start, table), limits.chunk_rows, limits.chunk_bytes))
         with contextlib.closing(raw):
             for rows in raw:
                 yield self._parcel(rows, start, state, scribe, judge, now)
+
+    def settle(self, run: str) -> None:
+        """The run is closed where its rows went: the next one goes on from it."""
+        if self._permit.job.reading == "compare":
+            Book(self._book).take_over(run)
 
     def closing(self, start: Start, previous: str, high: str, rows: int) -> Parcel:
         """The parcel that ends a run: no rows, and the count of all (chunk 0). ``previous`` is the last digest."""
@@ -191,6 +205,44 @@ class Producer:
             contents.refused,
         )
 
+    def _differences(
+        self, start: Start, table: str, scribe: Scribe, judge: Callable[[], Permit]
+    ) -> Iterator[Parcel]:
+        """Chunks of rows that are new or changed, and of tombstones."""
+        job, state = self._permit.job, _Tally(start)
+
+        def sort(rows: pl.DataFrame) -> Sorted:
+            self._decide(judge, start.run, state.chunk + 1)
+            done = self._engine.sort(rows)
+            state.add(rows.height, done.refused.height)
+            state.check(self._permit)
+            return done
+
+        comparison = Comparison(
+            self._book, run=start.run, target=job.target, key=job.key, columns=self.outgoing, before=start.before
+        )  # fmt: skip
+        batches = self._source.read(self._question(start, table))
+        raw = ahead(cut(batches, rows=job.limits.chunk_rows, size=job.limits.chunk_bytes))
+        for piece in compared(raw, sort, comparison, job.key, self.kinds, job.limits):
+            state.chunk += 1
+            comparison.note(piece.rows, state.chunk)
+            yield self._told(piece, state.chunk, start, scribe)
+
+    def _told(self, piece: Piece, chunk: int, start: Start, scribe: Scribe) -> Parcel:
+        job, refused = self._permit.job, piece.refused.height
+        if refused:
+            put_aside(
+                self._node.quarantine, job=job.id, run=start.run, chunk=chunk, side="provider",
+                rows=piece.refused,
+            )  # fmt: skip
+        stream = as_stream(piece.rows, is_compressed=job.staged)
+        contents = Contents(
+            chunk=chunk, rows=piece.rows.height, read=piece.read, refused=refused, place=piece.place, floor="",
+            high="", digest=envelope.digest(stream, self._node.suite), size=len(stream),
+        )  # fmt: skip
+        manifest = self._signed(contents, start.run, scribe)
+        return Parcel(manifest, piece.rows, stream, piece.place, "", piece.read, refused)
+
     def _passed(self, frames: Frames, start: Start, state: "_Tally", scribe: Scribe) -> Parcel:
         """The parcel of rows that nothing is done to."""
         if not is_untouched(self._permit.job, self.work, self._items):
@@ -248,13 +300,17 @@ class Producer:
         if self._work_of(permit) != self.work:
             # New masks, conditions or fields: from this chunk on they hold.
             self._permit, self.work = permit, self._work_of(permit)
-            if self.work.outgoing() != self.outgoing:
+            if self._outgoing(self.work) != self.outgoing:
                 raise JobMisdeclared(
                     job=permit.job.id,
                     why_zh="授权或作业在批次中途改变了字段",
                     why_en="its fields changed midway",
                 )
             self._engine = LocalEngine(self.work)
+
+    def _outgoing(self, work: Work) -> dict[str, Column]:
+        has_tombstones = self._permit.job.reading in TELLING
+        return work.outgoing() | ({GONE: Column("boolean")} if has_tombstones else {})
 
     def _work_of(self, permit: Permit) -> Work:
         job = permit.job
@@ -332,6 +388,8 @@ def _order(permit: Permit, found: Found, columns: Mapping[str, str]) -> tuple[st
     """The items that order the source's rows uniquely, if the job names such; else nothing."""
     job = permit.job
     key = tuple(job.key)
+    if job.reading in TELLING:
+        return ()  # all is looked at again, and what was sent already meets its equals
     if not key or not found.orders(tuple(columns[item] for item in key)):
         return ()
     if job.reading != "watermark":

@@ -9,10 +9,10 @@ from typing import Self
 
 import polars as pl
 
-from guantong.exchange.columns import Column
+from guantong.exchange.columns import GONE, Column
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import ColumnsMissing, TargetKeyMissing
-from guantong.exchange.fitting import Fit
+from guantong.exchange.fitting import Fit, Fitted
 from guantong.exchange.node import Node
 from guantong.exchange.passing import are_alike
 from guantong.exchange.producing import Parcel
@@ -39,11 +39,13 @@ class Receiver:
         self._permit = permit
         self._progress = progress
         self._is_ordered = is_ordered
-        self._travelling = travelling
-        self.landing = _landing(permit, travelling, is_ordered=is_ordered)
+        self._travelling = {item: column for item, column in travelling.items() if item != GONE}
+        self.landing = _landing(permit, self._travelling, is_ordered=is_ordered, deletes=GONE in travelling)
         self._target = open_target(permit, self.landing, node)
         try:
-            self._fit = self._fitted(travelling)
+            self._fit = self._fitted(self._travelling)
+            key = {item: self._travelling[item] for item in permit.job.key if self.landing.deletes}
+            self._key_fit = self._fitted(key)
         except BaseException:
             self._target.close()
             raise
@@ -64,14 +66,30 @@ class Receiver:
         """The parcel as the target takes it, and how many of its rows cannot be stored (they are put aside)."""
         if parcel.frames is not None:
             return Load(parcel.frames.rows, parcel.frames), 0
+        if self.landing.deletes:
+            return self._differing(parcel)
         fitted = self._fit.fit(self._once(parcel.rows))
+        self._put_aside(fitted, parcel)
+        return self._target.encode(fitted.rows), fitted.refused.height
+
+    def _differing(self, parcel: Parcel) -> tuple[Load, int]:
+        """Of rows and tombstones of one key the last one counts. No row is there for a key that does not fit."""
+        rows = parcel.rows.unique(self._permit.job.key, keep="last", maintain_order=True)
+        fitted = self._fit.fit(rows.filter(~pl.col(GONE)).drop(GONE))
+        self._put_aside(fitted, parcel)
+        load = self._target.encode(fitted.rows)
+        gone = self._key_fit.fit(rows.filter(pl.col(GONE)).select(self._permit.job.key)).rows
+        if gone.height:
+            load = Load(load.rows + gone.height, load.data, self._target.encode_gone(gone))
+        return load, fitted.refused.height
+
+    def _put_aside(self, fitted: Fitted, parcel: Parcel) -> None:
         if fitted.refused.height:
             body = parcel.manifest.body
             put_aside(
                 self._node.quarantine, job=body["job"], run=body["run"], chunk=body["chunk"],
                 side="target", rows=fitted.refused,
             )  # fmt: skip
-        return self._target.encode(fitted.rows), fitted.refused.height
 
     def takes(self, offered: Mapping[str, Column] | None) -> bool:
         """Whether the source's columns ``offered`` are of this table's types, so that rows may pass as they are."""
@@ -173,7 +191,7 @@ class Receiver:
         )
 
 
-def _landing(permit: Permit, travelling: Mapping[str, Column], *, is_ordered: bool) -> Landing:
+def _landing(permit: Permit, travelling: Mapping[str, Column], *, is_ordered: bool, deletes: bool) -> Landing:
     """Rows that a broken run could not take back, or not resume, are gathered aside first."""
     job, target = permit.job, permit.target
     aside = job.writing == "replace" or (job.writing == "append" and not is_ordered)
@@ -183,5 +201,6 @@ def _landing(permit: Permit, travelling: Mapping[str, Column], *, is_ordered: bo
         columns={target.columns[item]: column for item, column in travelling.items()},
         writing=job.writing,
         key=tuple(target.columns[item] for item in job.key if item in job.fields),
+        deletes=deletes,
         aside=aside and job.reading == "full",
     )

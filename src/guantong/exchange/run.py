@@ -201,6 +201,7 @@ class _Run:
         end = producer.closing(start, last.previous, last.high, last.rows)
         rows, chunks = receiver.close_run(end)
         producer.settle(start.run)
+        producer.settle(start.run)
         return self._outcome(start.run, chunks, rows)
 
     def _apply_all(self, parcels: Generator[Parcel], receiver: Receiver) -> None:

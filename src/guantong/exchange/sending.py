@@ -55,6 +55,7 @@ class Sending:
                     _tell(progress, parcel)
                 yield start.run
         self._room.put(posting_of(producer.closing(start, last.previous, last.high, 0).manifest.raw, None))
+        producer.settle(start.run)
         yield start.run
 
     def give_up(self) -> None:

@@ -41,12 +41,14 @@ def start_from(
                 why_zh="没有主键的追加写入不能重放",
                 why_en="appending without a key cannot be replayed",
             )
-        return _span(producer, standing, since) if isinstance(since, Span) else _anew(producer, since), True
+        return _span(producer, standing, since) if isinstance(since, Span) else _anew(
+            producer, since, ""
+        ), True
     if standing.is_closed:
         floor = ""
         if job.reading == "watermark":
             floor = floor_of(standing.high, job.overlap_s, producer.kinds[job.watermark])
-        return _anew(producer, floor), True
+        return _anew(producer, floor, standing.run), True
     said = envelope.read(standing.manifest).body
     is_same = said["declaration"] == producer.declaration
     if not is_same and job.writing == "append" and not is_aside:
@@ -86,6 +88,6 @@ def _name() -> str:
     return f"{clock.millis():013d}-{secrets.token_hex(4)}"
 
 
-def _anew(producer: Producer, floor: str) -> Start:
+def _anew(producer: Producer, floor: str, before: str | None = None) -> Start:
     is_had = producer.job.writing == "append" and not producer.job.key
-    return Start(_name(), floor=floor, high=floor, is_floor_had=is_had)
+    return Start(_name(), floor=floor, high=floor, is_floor_had=is_had, before=before)

@@ -35,6 +35,8 @@ class Landing:
     writing: Writing
     key: tuple[str, ...]
     aside: bool
+    deletes: bool = False
+    """Tombstones may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Load:
 
     rows: int
     data: object
+    gone: object = None
+    """The keys of rows that are to be deleted (:meth:`Target.encode_gone`)."""
 
 
 class Target(Protocol):
@@ -96,6 +100,9 @@ class Target(Protocol):
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """``rows`` (columns named by column) as :meth:`apply` takes them. May run in another thread."""
+
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """``keys`` (columns named by column) of rows to be deleted, as :meth:`apply` takes them in a load."""
 
     def apply(self, load: Load, entry: Entry) -> None:
         """Write the rows and the ledger's line, together. Harmless if the line is there already."""

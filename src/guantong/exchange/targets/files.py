@@ -89,6 +89,10 @@ class FileTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         return Load(rows.height, rows)
 
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """See :class:`guantong.exchange.targets.applying.Target`. Nothing is found by key in a file."""
+        raise NotImplementedError
+
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         if self._is_entered(entry):

@@ -3,7 +3,7 @@ with their line in the ledger.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import cast
 
@@ -21,7 +21,7 @@ from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import LEDGER, Entry, Landing, Load, Standing, short, standing_of
 from guantong.exchange.targets.postgresql_swap import create_aside, put_in_place
 
-STAGE = "guantong_stage"
+STAGE, GONE_STAGE = "guantong_stage", "guantong_gone"
 HAS_MERGE = 150_000
 """The first server version with MERGE."""
 _CREATE = """
@@ -91,7 +91,10 @@ class PostgreSQLTarget:
                         create_aside(self._connection, self._aside, self._table)
             if self._needs_stage():
                 self._do(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
-                    sql.Identifier(STAGE), sql.SQL(", ").join(self._stage_columns())))  # fmt: skip
+                    sql.Identifier(STAGE), sql.SQL(", ").join(self._stage_columns(self._landing.columns))))  # fmt: skip
+            if self._landing.deletes:
+                self._do(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS").format(
+                    sql.Identifier(GONE_STAGE), sql.SQL(", ").join(self._stage_columns(self._landing.key))))  # fmt: skip
 
     def give_up(self) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -100,11 +103,18 @@ class PostgreSQLTarget:
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
+        return Load(rows.height, (rows.columns, self._encoded(rows)))
+
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        return self._encoded(keys)
+
+    def _encoded(self, rows: pl.DataFrame) -> list[bytes]:
         table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
         encoder = ArrowToPostgresBinaryEncoder(table.schema)
         parts = [encoder.write_header()]
         parts += [encoder.write_batch(batch) for batch in table.to_batches()]
-        return Load(rows.height, (rows.columns, [*parts, encoder.finish()]))
+        return [*parts, encoder.finish()]
 
     def takes_frames(self) -> bool:
         """Whether rows may come as another PostgreSQL has encoded them."""
@@ -122,6 +132,8 @@ class PostgreSQLTarget:
                 self._connection.execute("SET LOCAL enable_hashjoin = off")
                 self._connection.execute("SET LOCAL enable_mergejoin = off")
                 self._do(self._from_stage())
+            if load.gone is not None:
+                self._delete(cast("list[bytes]", load.gone))
 
     def close_run(self, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -160,7 +172,10 @@ class PostgreSQLTarget:
                 line.take(copy.as_string(self._connection).encode(), load.data)
             return
         names, parts = cast("tuple[list[str], list[bytes]]", load.data)  # what encode() made
-        with self._connection.cursor() as cursor, cursor.copy(self._copy_into(names)) as copying:
+        self._write(self._copy_into(names), parts)
+
+    def _write(self, copy: sql.Composed, parts: list[bytes]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(copy) as copying:
             for part in parts:
                 copying.write(part)
 
@@ -184,23 +199,32 @@ class PostgreSQLTarget:
         travelling, found = self._landing.columns[name], self.find().columns[name]
         return found.kind == "other" or (found.kind == "number" and travelling.kind != "decimal")
 
-    def _stage_columns(self) -> list[sql.Composed]:
+    def _stage_columns(self, names: Iterable[str]) -> list[sql.Composed]:
         found = self.find().columns
         return [
             sql.SQL("{} {}").format(
                 sql.Identifier(name), sql.SQL("text" if self._is_cast(name) else found[name].declared)
             )
-            for name in self._landing.columns
+            for name in names
         ]
 
+    def _delete(self, parts: list[bytes]) -> None:
+        key = self._landing.key
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in key)
+        into = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(GONE_STAGE), columns)
+        self._write(into, parts)
+        same = [sql.SQL("t.{} = {}").format(sql.Identifier(name), self._staged(name)) for name in key]
+        self._do(sql.SQL("DELETE FROM {} AS t USING {} AS s WHERE {}").format(
+            self._table, sql.Identifier(GONE_STAGE), sql.SQL(" AND ").join(same)))  # fmt: skip
+
+    def _staged(self, name: str) -> sql.Composed:
+        value = sql.SQL("s.{}").format(sql.Identifier(name))
+        if not self._is_cast(name):
+            return value
+        return sql.SQL("{}::{}").format(value, sql.SQL(self.find().columns[name].declared))
+
     def _from_stage(self) -> sql.Composed:
-        found = self.find().columns
-        values = [
-            sql.SQL("s.{}::{}").format(sql.Identifier(name), sql.SQL(found[name].declared))
-            if self._is_cast(name)
-            else sql.SQL("s.{}").format(sql.Identifier(name))
-            for name in self._landing.columns
-        ]
+        values = [self._staged(name) for name in self._landing.columns]
         insert = sql.SQL("INSERT INTO {} AS t ({}) SELECT {} FROM {} AS s").format(
             self._landing_place(), self._columns(), sql.SQL(", ").join(values), sql.Identifier(STAGE)
         )

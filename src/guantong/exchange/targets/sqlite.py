@@ -73,9 +73,11 @@ class SQLiteTarget:
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
-        return Load(
-            rows.height, rows.select(_written(name, held) for name, held in rows.schema.items()).rows()
-        )
+        return Load(rows.height, _tuples(rows))
+
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        return _tuples(keys)
 
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -85,8 +87,12 @@ class SQLiteTarget:
             marks = ", ".join("?" for _ in self._landing.columns)
             into = self._aside if self._landing.aside else self._table
             insert = f"INSERT INTO {into} ({self._names()}) VALUES ({marks}){self._on_conflict()}"  # noqa: S608 - quoted
+            same = " AND ".join(f"{quoted(name)} = ?" for name in self._landing.key)
             with self._link.connection.cursor() as cursor:
-                cursor.executemany(insert, load.data)
+                if load.data:
+                    cursor.executemany(insert, load.data)
+                if load.gone:
+                    cursor.executemany(f"DELETE FROM {self._table} WHERE {same}", load.gone)  # noqa: S608 - quoted
 
     def close_run(self, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -154,6 +160,10 @@ class SQLiteTarget:
                 if "constraint failed" not in str(fault):
                     raise
                 raise TargetRefused(table=self._landing.table, why="SQLite constraint") from fault
+
+
+def _tuples(rows: pl.DataFrame) -> list[tuple[object, ...]]:
+    return rows.select(_written(name, held) for name, held in rows.schema.items()).rows()
 
 
 def _written(name: str, held: pl.DataType) -> pl.Expr:
