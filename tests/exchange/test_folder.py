@@ -19,6 +19,7 @@ from tests.exchange import cast
 from tests.exchange.delivery import Delivery, tree, words
 
 from guantong.exchange import errors
+from guantong.exchange.columns import GONE
 from guantong.exchange.files import PIECE
 from guantong.exchange.quarantine import kept
 from guantong.exchange.sources.folder import FolderSource, fits
@@ -210,6 +211,25 @@ def test_links_in_the_target_are_not_followed(desk: Delivery, tmp_path: Path) ->
     assert [one["reason"] for one in desk.aside()] == ["name_taken"]
     assert (desk.target / "b").read_bytes() == b"y"
     assert not (desk.target / "b").is_symlink()
+
+
+def test_a_tombstone_takes_its_file_away_and_no_other(desk: Delivery) -> None:
+    for name in ("a", "sub/b", "c"):
+        (desk.target / name).parent.mkdir(exist_ok=True)
+        (desk.target / name).write_bytes(b"x")
+    target = landed(desk)
+    rows = pl.DataFrame(
+        {
+            "file": ["sub/b", "../发出/d"], "offset": [0, 0], "size": [None, None], "digest": [None, None],
+            "modified": [None, None], "content": [None, None], GONE: [True, True],
+        }
+    )  # fmt: skip
+    desk.write("d", b"kept")
+    target.begin("r1", fresh=True)
+    target.apply(target.encode(rows), Entry("r1", 1, 2, b"{}", (), "", "d"))
+    target.close()
+    assert set(desk.arrived()) == {"a", "c"}
+    assert tree(desk.source) == {"d": b"kept"}
 
 
 @pytest.mark.parametrize(

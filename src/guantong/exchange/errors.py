@@ -182,6 +182,54 @@ class TargetFull(ExchangeStopped):
     en = "The disk of the target {name} is full; the run pauses until there is room."
 
 
+# ── who listens to events ──
+
+
+class ListenerUnavailable(ExchangeStopped):
+    """There is no way to who listens to a target's events."""
+
+    code = "listener_unavailable"
+    status = 502
+    zh = "订阅 {target} 的接收方不可用（{why}）；事件留在本节点，恢复后按序投递。"
+    en = "Who listens to {target} cannot be reached ({why}); events wait here and are told in order afterwards."
+
+
+class SubscriptionEnded(ExchangeStopped):
+    """The listener has answered 410: it wants no more."""
+
+    code = "subscription_ended"
+    status = 410
+    zh = "订阅 {target} 的接收方已退订（410）。如需恢复，请在 sources.json 中更新其地址；否则请停用作业。"
+    en = "The listener of {target} wants no more (410). To resume, change its address in sources.json; or stop the job."
+
+
+class SubscriptionUnknown(ExchangeStopped):
+    """No job of this application tells events there."""
+
+    code = "subscription_unknown"
+    status = 404
+    zh = "应用 {application} 没有名为 {target} 的订阅。"
+    en = "The application {application} has no subscription {target}."
+
+
+class EventsExpired(ExchangeStopped):
+    """The reader asks for events that are no longer kept: it has missed some."""
+
+    code = "events_expired"
+    status = 410
+    zh = "订阅 {target} 中编号 {oldest} 及以前的事件已过保存期，读取方有遗漏：请重放作业，或从 after=0 重新开始。"
+    en = "Events of {target} up to {oldest} are no longer kept, and you missed some: replay the job, or begin at after=0."
+
+
+class QueryMisshapen(ExchangeStopped):
+    """A parameter of the address is not a number, or too large."""
+
+    code = "query_misshapen"
+    status = 400
+    zh = "参数 {name} 应为不大于 {most} 的整数。"
+    en = "The parameter {name} is a whole number up to {most}."
+
+
 # ── data ──
 
 

@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlsplit
 import polars as pl
 
 from guantong.evidence.spool import sync_folder
+from guantong.exchange.columns import GONE
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import JobMisdeclared, TableVanished, TargetFull
-from guantong.exchange.files import COLUMNS, KEY, OWN
+from guantong.exchange.files import COLUMNS, KEY, OWN, inside
 from guantong.exchange.node import Node
 from guantong.exchange.quarantine import put_aside
 from guantong.exchange.sources.reading import Found
@@ -101,7 +102,7 @@ class FolderTarget:
         with self._truthful():
             if self._ledger.has(entry):
                 return
-            for row in rows.select(list(COLUMNS)).iter_rows():
+            for row in self._present(rows).select(list(COLUMNS)).iter_rows():
                 self._take(Piece(*row), entry)
             if self._part is not None:
                 self._part.sync()
@@ -123,6 +124,15 @@ class FolderTarget:
         self._place.close()
 
     # ── one piece ──
+
+    def _present(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that are pieces. Files of which tombstones tell go here too, unless nothing here may change."""
+        if GONE not in rows.columns:
+            return rows
+        for name in rows.filter(pl.col(GONE))["file"].unique().to_list():
+            if self._landing.writing == "upsert" and inside(name):
+                self._place.drop(name)
+        return rows.filter(~pl.col(GONE))
 
     def _take(self, piece: Piece, entry: Entry) -> None:
         """Write one piece to its part, and the whole file where it belongs if it was the last."""
