@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from guantong.dispatch.models import Handover, Run
 from guantong.sharing.models import Grant
@@ -57,7 +57,10 @@ def balances(rows: QuerySet[Handover], *, since: date, until: date, own: str) ->
         .values_list("day", "grant", "resource", "provider", "consumer", "run", "role")
         .annotate(total=Sum("rows"))
     )
-    local = set(Grant.objects.filter(provider_node=own, consumer_node=own).values_list("code", flat=True))
+    # The other node shows us its receipts; of what only passes through here we have none.
+    local = set(
+        Grant.objects.filter(Q(provider_node=own) | Q(consumer_node=own)).values_list("code", flat=True)
+    )
     made: dict[tuple[date, str], Balance] = {}
     sides: dict[tuple[date, str], dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     for day, grant, resource, provider, consumer, run, role, total in found:

@@ -172,7 +172,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
             "node_title": here.title,
             "node_key": key.public.to_text(),
             "suite": here.suite,
-            "exchange_url": getattr(here, "exchange_url", ""),
+            "exchange_url": here.exchange_url,
             "version": __version__,
         },
         json_dumps_params={"ensure_ascii": False},

@@ -3,6 +3,15 @@
 from guantong.kit.errors import GuantongError
 
 
+class RemoteJobWrong(GuantongError):
+    """What another node tells of a job does not hold together."""
+
+    code = "remote_job_wrong"
+    status = 422
+    zh = "对方节点关于作业 {job} 的消息不成立：{why_zh}。"
+    en = "What the other node says of the job {job} does not hold: {why_en}."
+
+
 class DeclarationUnreadable(GuantongError):
     """A value of the declaration has the wrong form."""
 

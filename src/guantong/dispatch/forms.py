@@ -12,6 +12,7 @@ from guantong.dispatch import queries
 from guantong.dispatch.check_lines import read_checks, write_check
 from guantong.dispatch.checking import items_of, masks_of
 from guantong.dispatch.errors import DeclarationUnreadable, JobIncomplete
+from guantong.dispatch.models import Job
 from guantong.dispatch.proposing import proposed_checks
 from guantong.dispatch.types import Declaration, EdgeDeclaration, TargetDeclaration
 from guantong.identity.models import Application, Organisation
@@ -24,7 +25,10 @@ SCHEDULES = [
     ("interval", _("every so many minutes")),
     ("daily", _("every day at")),
     ("weekdays", _("Monday to Friday at")),
+    ("workdays", _("every working day, by the calendar, at")),
+    ("monthly", _("every month at")),
 ]
+DAYS = [(str(n), str(n)) for n in range(1, 32)] + [("0", _("its last day"))]
 
 
 class JobForm(forms.Form):
@@ -61,15 +65,27 @@ class JobForm(forms.Form):
     schedule = forms.ChoiceField(label=_("When"), choices=SCHEDULES)
     every_minutes = forms.IntegerField(label=_("Minutes"), min_value=1, max_value=525_600, initial=60)
     at = forms.TimeField(label=_("Time of day"), initial="02:00")
+    day = forms.ChoiceField(label=_("Day of the month"), choices=DAYS, initial="1", required=False)
     depends_on = forms.MultipleChoiceField(
         label=_("Only after these jobs"), required=False, widget=forms.CheckboxSelectMultiple
     )
     retry_limit = forms.IntegerField(
         label=_("Attempts after an interruption"), min_value=0, max_value=20, initial=3
     )
+    longest_minutes = forms.IntegerField(
+        label=_("Minutes a run may take (0: any time)"),
+        min_value=0,
+        max_value=43_200,
+        initial=0,
+        required=False,
+    )
 
-    def __init__(self, *args: Any, grant: Grant, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, grant: Grant, said: Declaration | None = None, job: Job | None = None, **kwargs: Any
+    ) -> None:
+        """``said`` fills the form in, and keeps what the form does not ask for; ``job`` is the one being changed."""
         self.grant = grant
+        self._said = said
         granted = set(grant.terms["fields"])
         masks = masks_of(grant)
         self.items = [
@@ -83,7 +99,7 @@ class JobForm(forms.Form):
             "checks": "\n".join(write_check(check) for check in proposed_checks(self.items)),
         }
         super().__init__(*args, **kwargs)
-        self.initial = {**first, **self.initial}
+        self.initial = {**first, **(_filled_in(said) if said else {}), **self.initial}
         self._offer("wanted", [(name, name) for name in names])
         self._offer("key", [(name, name) for name in names])
         self._offer("watermark", [("", "—"), *((item["name"], item["label"]) for item in self.items)])
@@ -92,7 +108,7 @@ class JobForm(forms.Form):
         self._offer("application", [(app.code, app.name) for app in owned if app.code in named])
         targets = queries.targets_of(grant.consumer)
         self._offer("target", [("", _("a new table")), *((t.code, f"{t.name}（{t}）") for t in targets)])
-        earlier = queries.jobs_of(grant.consumer)
+        earlier = queries.jobs_of(grant.consumer).exclude(pk=job.pk if job else 0)
         self._offer("depends_on", [(job.code, f"{job.name}（{job.code}）") for job in earlier])
 
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
@@ -140,19 +156,67 @@ class JobForm(forms.Form):
             "watermark": values["watermark"],
             "overlap_s": values["overlap_s"],
             "checks": msgspec.to_builtins(read_checks(values["checks"])),
+            "conversions": self._said.conversions if self._said else {},
             "limits": msgspec.to_builtins(
-                Limits(bad_rows=values["bad_rows"], bad_ppm=int(values["bad_percent"] * 10_000))
+                msgspec.structs.replace(
+                    self._said.limits if self._said else Limits(),
+                    bad_rows=values["bad_rows"],
+                    bad_ppm=int(values["bad_percent"] * 10_000),
+                )
             ),
             "staged": self.grant.provider_node != self.grant.consumer_node,
             "schedule": {
                 "kind": values["schedule"],
                 "every_s": values["every_minutes"] * 60 if values["schedule"] == "interval" else 0,
                 "at": f"{values['at']:%H:%M}",
+                "day": int(values["day"] or 1),
             },
             "depends_on": values["depends_on"],
             "retry_limit": values["retry_limit"],
+            "longest_minutes": values["longest_minutes"] or 0,
         }
         return _typed(said, Declaration)
+
+
+def _filled_in(said: Declaration) -> dict[str, Any]:
+    """A declaration as the form's fields have it."""
+    return {
+        "name": said.name,
+        "application": said.application,
+        "wanted": said.fields,
+        "key": said.key,
+        "target": said.target,
+        "reading": said.reading,
+        "writing": said.writing,
+        "watermark": said.watermark,
+        "overlap_s": said.overlap_s,
+        "checks": "\n".join(write_check(check) for check in said.checks),
+        "bad_rows": said.limits.bad_rows,
+        "bad_percent": f"{said.limits.bad_ppm / 10_000:g}",
+        "schedule": said.schedule.kind,
+        "every_minutes": max(1, said.schedule.every_s // 60) if said.schedule.every_s else 60,
+        "at": said.schedule.at,
+        "day": str(said.schedule.day),
+        "depends_on": said.depends_on,
+        "retry_limit": said.retry_limit,
+        "longest_minutes": said.longest_minutes,
+    }
+
+
+class TargetForm(forms.Form):
+    """A target: where it is, and which column each item goes into."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    source = forms.CharField(label=_("Data source"), max_length=80)
+    dialect = forms.ChoiceField(label=_("Kind"), choices=[(d, d) for d in get_args(TargetDialect)])
+    table = forms.CharField(label=_("Table or file"), max_length=120)
+
+    def declaration(self, items: list[str]) -> TargetDeclaration:
+        """The filled-in form; the columns stand in ``column-<item>``, an empty one leaves its item out."""
+        values = self.cleaned_data
+        told = {name: self.data.get(f"column-{name}", "").strip() for name in items}
+        said = {name: values[name].strip() for name in ("name", "source", "dialect", "table")}
+        return _typed({**said, "columns": {k: v for k, v in told.items() if v}}, TargetDeclaration)
 
 
 class EdgeForm(forms.Form):

@@ -19,6 +19,8 @@ class Target(models.Model):
     """Item → column."""
     declared_at = models.DateTimeField()
     declared_by = models.CharField(max_length=120)
+    reader = models.TextField(blank=True)
+    """Of a target at another node: the key for which that node has chunks sealed; empty: the node's own."""
     is_retired = models.BooleanField("已停用", default=False)
     """Nobody may have a job fill it any more."""
 
@@ -69,6 +71,8 @@ class Job(models.Model):
     ordered = models.JSONField(default=dict)
     """The latest order as it was given: ``{"verb", "since", "until"}``, to be given again if it broke at once."""
     version = models.IntegerField("版本", default=1)
+    told = models.CharField(max_length=64, blank=True)
+    """Digest of what the provider's node was told of it last, if that is another node."""
     declared_at = models.DateTimeField()
     declared_by = models.CharField(max_length=120)
 
@@ -139,6 +143,10 @@ class Run(models.Model):
     """Why rows were refused: reason → rows. No values of rows."""
     set_aside = models.BigIntegerField(default=0)
     """Rows that were sent, but which the target's own types could not take."""
+    other_half = models.JSONField(default=dict)
+    """What the node at the other end tells of its half; see :class:`guantong.dispatch.actions.remote.Half`."""
+    told_other = models.JSONField(default=dict)
+    """When that node was last told of ours, and of which state."""
     floor = models.CharField("起始水位", max_length=64, blank=True)
     high = models.CharField("水位", max_length=64, blank=True)
     until = models.CharField("截止水位", max_length=64, blank=True)

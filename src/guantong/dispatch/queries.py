@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.conf import settings
+from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from guantong.bundle import jobs as bundle
@@ -22,6 +23,8 @@ from guantong.journal.types import Actor
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
 
+ELSEWHERE = "-"
+"""What stands in place of a source that is another node's own business."""
 OPEN = [RunState.RUNNING, RunState.PAUSED, RunState.STOPPED]
 
 
@@ -93,9 +96,41 @@ def compiled_targets() -> dict[str, bundle.Target]:
             dialect=msgspec.convert(row.dialect, bundle.TargetDialect),
             table=row.table,
             columns=row.columns,
+            reader=reader_of(row),
         )
         for row in rows
     }
+
+
+def reader_of(target: Target) -> str:
+    """The key for which chunks for the target are sealed: its edge's; empty: its node's own."""
+    edge = edge_serving(target.source) if target.source != ELSEWHERE else None
+    return edge.key if edge else target.reader
+
+
+def edge_serving(source: str) -> Edge | None:
+    """The edge in use that serves a source of this node; None: the node itself does."""
+    in_use = Edge.objects.filter(state=EdgeState.ACTIVE).exclude(key="")
+    return next((edge for edge in in_use if source in edge.sources), None)
+
+
+def ends_of(job: Job) -> list[str]:
+    """Where at this node the rows of a job are read and then where they are written, as far as it is here.
+
+    The code of an edge, or empty for the node itself.
+    """
+    own, ends = settings.NODE.node, []
+    if job.grant.provider_node == own:
+        source = Link.objects.filter(resource__code=job.resource).values_list("source", flat=True).first()
+        ends.append(edge_serving(source or ""))
+    if job.target.node == own:
+        ends.append(edge_serving(job.target.source))
+    return [edge.code if edge else "" for edge in ends]
+
+
+def is_home(job: Job) -> bool:
+    """Whether the job was declared at this node; another node's job is read here and belongs to that node."""
+    return bool(job.target.node == settings.NODE.node)
 
 
 def compiled_edges() -> dict[str, bundle.Edge]:
@@ -127,7 +162,8 @@ def _compiled(row: Job, quiet: QuietBook) -> bundle.Job:
         conversions=said.conversions,
         checks=said.checks,
         limits=said.limits,
-        staged=said.staged,
+        # Between two places chunks always go by the mail.
+        staged=said.staged or row.grant.provider_node != row.target.node or len(set(ends_of(row))) > 1,
         every_s=said.schedule.every_s if is_timed_below(row, quiet) else 0,
         active=row.state == JobState.ACTIVE,
     )
@@ -174,6 +210,36 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """What differs between two declarations, in the order of :class:`Declaration`; defaults count as said."""
     one, other = (msgspec.to_builtins(msgspec.convert(each, Declaration)) for each in (before, after))
     return [Change(name, one[name], other[name]) for name in other if one[name] != other[name]]
+
+
+class Version(NamedTuple):
+    """One version that a job had, and what the next one said otherwise."""
+
+    number: int
+    ended_at: datetime
+    ended_by: str
+    changes: list[Change]
+
+
+def history(job: Job) -> list[Version]:
+    """What was changed at a job, the latest change first."""
+    rows = list(job.versions.order_by("-number"))
+    later = [job.terms, *(row.terms for row in rows)]
+    return [
+        Version(row.number, row.ended_at, row.ended_by, changes(row.terms, after))
+        for row, after in zip(rows, later, strict=False)
+    ]
+
+
+def points(job: Job) -> list[Run]:
+    """Earlier runs from whose watermark the job may be read again, the latest first."""
+    return list(job.runs.exclude(high="").filter(until="").order_by("-started_at", "-pk")[:20])
+
+
+def edges_of(job: Job) -> list[Edge]:
+    """The edges where the job is read or written, of those of this node."""
+    named = QuietBook().sources_of(job)
+    return [edge for edge in Edge.objects.filter(state=EdgeState.ACTIVE) if named & set(edge.sources)]
 
 
 def jobs_at(sources: Iterable[str]) -> list[Job]:
@@ -290,3 +356,45 @@ def flows(rows: QuerySet[Handover], *, since: date, until: date) -> list[dict[st
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=BEIJING)
+
+
+def visible_targets(person: Person) -> QuerySet[Target]:
+    """The targets that someone may read, with ``users``: their organisation's; all for auditor, operator, bureau."""
+    rows = Target.objects.annotate(users=Count("jobs", filter=~Q(jobs__state=JobState.RETIRED))).order_by(
+        "-pk"
+    )
+    if may(person, "job:audit"):
+        return rows
+    if not may(person, "job:read") or person.organisation is None:
+        return rows.none()
+    return rows if person.organisation.is_bureau else rows.filter(organisation=person.organisation.code)
+
+
+def matching_targets(
+    rows: QuerySet[Target], *, q: str, organisation: str, dialect: str, state: str
+) -> QuerySet[Target]:
+    """Of ``rows``, those with the words ``q`` in name, number, source or table, and of this kind and state."""
+    if q:
+        named = Q(name__icontains=q) | Q(code__iexact=q) | Q(source__icontains=q) | Q(table__icontains=q)
+        rows = rows.filter(named)
+    if organisation:
+        owners = Organisation.objects.filter(name__icontains=organisation).values("code")
+        rows = rows.filter(Q(organisation=organisation) | Q(organisation__in=owners))
+    if state in {"active", "retired"}:
+        rows = rows.filter(is_retired=state == "retired")
+    return rows.filter(dialect=dialect) if dialect else rows
+
+
+def dialects(rows: QuerySet[Target]) -> list[str]:
+    """The kinds that occur among ``rows``."""
+    return sorted(set(rows.order_by().values_list("dialect", flat=True)))
+
+
+def items_for(target: Target) -> dict[str, str]:
+    """Item → label: everything that the target has a column for, or could have by the grants of its jobs."""
+    labels: dict[str, str] = {}
+    for job in target.jobs.select_related("grant"):
+        for item in job.grant.terms["resource_content"]["items"]:
+            if item["name"] in job.grant.terms["fields"]:
+                labels[item["name"]] = item["label"]
+    return {name: labels.get(name, name) for name in dict.fromkeys([*target.columns, *labels])}

@@ -6,28 +6,26 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from guantong.dispatch import actions, queries
+from guantong.dispatch.charting import charts
 from guantong.dispatch.check_lines import write_check
-from guantong.dispatch.forms import JobForm
 from guantong.dispatch.models import Handover, Job, JobState, RunState
-from guantong.identity.models import Organisation, Person
+from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.types import Actor
 from guantong.kit import clock
-from guantong.kit.errors import GuantongError
 from guantong.pages.answers import language
 from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
-from guantong.sharing.models import Grant
 
 RUNS_A_PAGE = 20
+CHARTED = 30
 # A run that has told nothing for so long has lost its process; it goes on when that is back.
 SILENT_AFTER_S = 60
 
@@ -76,47 +74,6 @@ def jobs(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
-@login_required
-def declare(request: HttpRequest) -> HttpResponse:
-    """The form by which a department declares a job under the grant ``?grant=``."""
-    person = demand(request.user, "job:declare")
-    at = clock.now()
-    grant = get_object_or_404(queries.batch_grants(_code(person), at=at), code=request.GET.get("grant", ""))
-    asked = request.POST if request.method == "POST" else None
-    form = JobForm(asked, grant=grant)
-    if asked is not None and form.is_valid():
-        try:
-            made = _declared(form, grant, person)
-        except GuantongError as error:
-            form.add_error(None, error.sentence(language()))
-        else:
-            messages.success(request, gettext("The job %(code)s has been declared.") % {"code": made.code})
-            return redirect("job", code=made.code)
-    context = {
-        "form": form,
-        "grant": grant,
-        "wanted": form["wanted"].value() or [],
-        "key": form["key"].value() or [],
-        "items": [
-            {**item, "column": request.POST.get(f"column-{item['name']}", item["name"])}
-            for item in form.items
-        ],
-    }
-    return render(request, "dispatch/job_form.html", context, status=200 if asked is None else 422)
-
-
-@transaction.atomic
-def _declared(form: JobForm, grant: Grant, person: Person) -> Job:
-    """Target and job, or neither."""
-    by, at = actor(person), clock.now()
-    target, fresh = form.cleaned_data["target"], form.new_target()
-    if fresh is not None:
-        owner = Organisation.objects.get(code=grant.consumer)
-        target = actions.declare_target(fresh, organisation=owner, by=by, at=at).code
-    return actions.declare_job(form.declaration(target), by=by, at=at)
-
-
 @require_GET
 @login_required
 def job(request: HttpRequest, code: str) -> HttpResponse:
@@ -146,7 +103,12 @@ def job(request: HttpRequest, code: str) -> HttpResponse:
         ],
         "bad_percent": said.limits.bad_ppm / 10_000,
         "may_order": may(person, "job:run") and _code(person) in _handlers(found),
+        "may_change": may(person, "job:declare") and _code(person) == found.consumer,
         "open_run": queries.open_run(found),
+        "versions": queries.history(found),
+        "points": queries.points(found),
+        "edges": queries.edges_of(found),
+        "charts": charts(found.runs.exclude(state=RunState.RUNNING)[:CHARTED]),
     }
     return render(request, "dispatch/job.html", context)
 
@@ -186,18 +148,22 @@ def refused(request: HttpRequest, code: str, run: str) -> HttpResponse:
 @require_POST
 @login_required
 def order(request: HttpRequest, code: str, verb: str) -> HttpResponse:
-    """Run now, pause, resume, cancel, replay."""
+    """Run now, pause, resume, cancel, replay, backfill, bring back."""
     person = demand(request.user, "job:run")
     found = _found(person, code)
     by, at = actor(person), clock.now()
+    said = {name: request.POST.get(name, "") for name in ("since", "point", "until")}
     if verb == "replay":
-        actions.replay(found, since=request.POST.get("since", ""), by=by, at=at)
+        actions.replay(found, since=said["since"].strip() or said["point"], by=by, at=at)
+    elif verb == "backfill":
+        actions.backfill(found, since=said["since"], until=said["until"], by=by, at=at)
     else:
         verbs: dict[str, Callable[[Job, Actor], Job]] = {
             "run": lambda job, by: actions.run_now(job, by=by, at=at),
             "pause": lambda job, by: actions.pause(job, by=by, at=at),
             "resume": lambda job, by: actions.resume(job, by=by, at=at),
             "cancel": lambda job, by: actions.cancel(job, by=by, at=at),
+            "restore": lambda job, by: actions.restore_job(job, by=by, at=at),
         }
         if verb not in verbs:
             raise Http404
@@ -239,6 +205,9 @@ def _runs(request: HttpRequest, found: Job) -> HttpResponse:
         template="dispatch/runs.html",
         columns={
             "run": lambda r: r.code,
+            "from": lambda r: r.floor,
+            "watermark": lambda r: r.high,
+            "until": lambda r: r.until,
             "state": lambda r: r.state,
             "started_at": lambda r: clock.rfc3339(r.started_at),
             "ended_at": lambda r: clock.rfc3339(r.ended_at) if r.ended_at else "",
@@ -255,10 +224,7 @@ def _runs(request: HttpRequest, found: Job) -> HttpResponse:
 
 
 def _handlers(found: Job) -> set[str]:
-    bureaus = Organisation.objects.filter(node=found.target.node, is_bureau=True).values_list(
-        "code", flat=True
-    )
-    return {found.consumer, *bureaus}
+    return queries.handlers(found.consumer, node=found.target.node)
 
 
 def _cell(name: str) -> Callable[[dict[str, Any]], str | int | None]:

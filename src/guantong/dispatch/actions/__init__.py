@@ -21,7 +21,7 @@ from guantong.dispatch.actions.edges import (
     retire_edge,
     watch_edges,
 )
-from guantong.dispatch.actions.noting import note_progress, take_in_handovers
+from guantong.dispatch.actions.noting import note_progress, receive_receipts, take_in_handovers
 from guantong.dispatch.actions.ordering import (
     backfill,
     cancel,
@@ -33,6 +33,7 @@ from guantong.dispatch.actions.ordering import (
     run_now,
     send_order,
 )
+from guantong.dispatch.actions.remote import receive_half, receive_job, receive_order, tell_providers
 
 __all__ = [
     "backfill",
@@ -51,6 +52,10 @@ __all__ = [
     "note_progress",
     "order_due",
     "pause",
+    "receive_half",
+    "receive_job",
+    "receive_order",
+    "receive_receipts",
     "renew_token",
     "replay",
     "restore_job",
@@ -62,5 +67,6 @@ __all__ = [
     "send_order",
     "set_quiet_hours",
     "take_in_handovers",
+    "tell_providers",
     "watch_edges",
 ]

@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 
 from guantong.dispatch import quarantine, queries
+from guantong.dispatch.actions.remote import is_from, show_receipts, tell_half
 from guantong.dispatch.models import Handover, Intake, Job, JobState, Run, RunState
 from guantong.dispatch.timetable import BEIJING, next_start, retry_after
 from guantong.journal.actions import raise_alert, record
@@ -18,6 +19,7 @@ from guantong.journal.models import Receipt
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import VerifyKey
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ RECEIPTS = "receipts"
 BATCH = 2000
 # A run's name begins with the milliseconds at which it began.
 _BEGAN = re.compile(r"([0-9]{13})-")
+
+ENDED = [RunState.DONE, RunState.CANCELLED, RunState.GIVEN_UP]
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
@@ -46,6 +50,7 @@ class _Told(msgspec.Struct, frozen=True):
     rate: Count = 0
     seconds_left: Count | None = None
     size: Count = 0
+    part: Literal["whole", "sending", "taking"] = "whole"
     floor: Annotated[str, msgspec.Meta(max_length=64)] = ""
     high: Annotated[str, msgspec.Meta(max_length=64)] = ""
     until: Annotated[str, msgspec.Meta(max_length=64)] = ""
@@ -74,54 +79,75 @@ def note_progress(folder: Path, *, by: Actor, at: datetime) -> int:
 @transaction.atomic
 def take_in_handovers(*, by: Actor, at: datetime) -> int:
     """Take in the batch receipts that have come since the last time; how many there were."""
-    del by, at  # the receipts say themselves who and when
     place, _ = Intake.objects.select_for_update().get_or_create(name=RECEIPTS)
     later = Receipt.objects.filter(pk__gt=place.position).order_by("pk")
     keys = list(later.values_list("pk", flat=True)[:BATCH])
     if not keys:
         return 0
     batches = Receipt.objects.filter(pk__gt=place.position, pk__lte=keys[-1], mode="batch", decision="allow")
-    taken = sum(_take_in(receipt) for receipt in batches.order_by("pk"))
+    found = [(receipt, body) for receipt in batches.order_by("pk") if (body := _body_of(receipt))]
+    taken = sum(_hand_over(body, receipt.digest, receipt.at) for receipt, body in found)
+    show_receipts([(body, bytes(receipt.raw).decode()) for receipt, body in found], by=by, at=at)
     place.position = keys[-1]
     place.save()
     return taken
 
 
-def _take_in(receipt: Receipt) -> bool:
+def receive_receipts(raws: list[str], *, sender: str, key: VerifyKey) -> int:
+    """Take in the receipts of batches that another node shows; how many. Those that are not its own are left out."""
+    taken = 0
+    for raw in raws:
+        try:
+            sealed = envelope.read(raw.encode())
+            sealed.check({key.ref: key})
+            body = sealed.body
+            is_its_own = sealed.kind == "guantong/receipt@v1" and is_from(body, sender)
+            if is_its_own and body["decision"] == "allow" and "batch" in body:
+                taken += _hand_over(body, envelope.digest(raw.encode()), clock.parse(body["at"]))
+        except (GuantongError, LookupError, TypeError, ValueError):
+            logger.warning("node %s shows a receipt that is none", sender)
+    return taken
+
+
+def _body_of(receipt: Receipt) -> dict[str, Any] | None:
     try:
-        body = envelope.read(bytes(receipt.raw)).body
+        return envelope.read(bytes(receipt.raw)).body
+    except GuantongError:
+        logger.warning("receipt %s cannot be read", receipt.digest)
+        return None
+
+
+def _hand_over(body: dict[str, Any], digest: str, at: datetime) -> bool:
+    try:
         batch = msgspec.convert(body["batch"], _Batch)
         rows = msgspec.convert(body["rows"], Count)
-    except (GuantongError, LookupError, msgspec.ValidationError):
-        logger.warning("receipt %s is of no known batch", receipt.digest)
+    except (LookupError, msgspec.ValidationError):
+        logger.warning("receipt %s is of no known batch", digest)
         return False
     began = _BEGAN.match(batch.run)
-    moment = (
-        datetime.fromtimestamp(int(began[1]) / 1000, BEIJING) if began else receipt.at.astimezone(BEIJING)
-    )
+    moment = datetime.fromtimestamp(int(began[1]) / 1000, BEIJING) if began else at.astimezone(BEIJING)
     # A chunk that was made again after a crash has a second receipt; the later one is of what moved.
     Handover.objects.update_or_create(
         job=batch.job,
         run=batch.run,
-        role=receipt.role,
+        role=str(body["role"])[:16],
         chunk=batch.chunk,
         defaults={
             "rows": rows,
             "refused": batch.refused,
             "size": batch.size,
             "day": moment.date(),
-            "at": receipt.at,
-            "grant": receipt.grant,
-            "resource": receipt.resource,
-            "provider": receipt.provider_organisation,
-            "consumer": receipt.consumer_organisation,
-            "receipt": receipt.digest,
+            "at": at,
+            "grant": body["grant"],
+            "resource": body["resource"],
+            "provider": body["provider"]["organisation"],
+            "consumer": body["consumer"]["organisation"],
+            "receipt": digest,
         },
     )
-    if receipt.role == "consumer":
-        digest = str(body.get("answer") or "")
+    if body["role"] == "consumer":
         found = Run.objects.filter(job__code=batch.job, code=batch.run)
-        found.update(digest=digest[:80])
+        found.update(digest=str(body.get("answer") or "")[:80])
         # It was closed after all, just before its process ended; the next one left the receipt.
         found.filter(state=RunState.GIVEN_UP).update(state=RunState.DONE)
     return True
@@ -134,9 +160,17 @@ def _note(file: Path, folder: Path, *, by: Actor, at: datetime) -> bool:
     except (OSError, ValueError, msgspec.ValidationError):
         return False
     with transaction.atomic():
-        job = Job.objects.select_for_update().filter(code=told.job).first()
-        if job is None:
+        job = (
+            Job.objects.select_for_update(of=("self",))
+            .select_related("grant", "target")
+            .filter(code=told.job)
+            .first()
+        )
+        if job is None or (told.part != "sending" and not told.run and told.state == "waiting"):
             return False
+        if told.part == "sending" and queries.is_home(job):
+            # Read at an edge of ours, or by us for one: the run is what the writing half makes of it.
+            return _note_sending(told, job, started, updated, by=by, at=at)
         code = told.run or told.started_at
         run = Run.objects.filter(job=job, code=code).first()
         if run is not None and run.told_at >= updated:
@@ -155,9 +189,46 @@ def _note(file: Path, folder: Path, *, by: Actor, at: datetime) -> bool:
         closing = Handover.objects.filter(job=job.code, run=code, role="consumer").first()
         if closing and not run.digest:
             run.digest = _answer(closing.receipt)
+        tell_half(job, run, by=by, at=at)
         run.save()
         if before != run.state:
             _turn(job, run, by=by, at=at)
+    return True
+
+
+def _note_sending(
+    told: _Told, job: Job, started: datetime, updated: datetime, *, by: Actor, at: datetime
+) -> bool:
+    """Note how the reading half gets on at this node, beside a writing half that has news of its own."""
+    moment = clock.rfc3339(updated)
+    run = Run.objects.filter(job=job, code=told.run or told.started_at).first()
+    if run is None:
+        if told.run:
+            _supersede(job, at=updated)
+        run = Run(job=job, code=told.run or told.started_at, started_at=started, taken_up_at=started)
+        run.told_at = started
+    if run.other_half.get("at", "") >= moment:
+        return False
+    before, has_ended = run.state, run.state in ENDED
+    run.other_half = {
+        "half": "sending",
+        "at": moment,
+        "state": "running" if told.state == "waiting" else told.state,
+        "read": told.read,
+        "refused": told.refused,
+        "chunks": told.chunk,
+        "expected": told.expected,
+        "rate": told.rate,
+        "code": str((told.error or {}).get("code", ""))[:80],
+    }
+    run.expected = max(run.expected, told.expected)
+    if not has_ended:
+        is_broken = told.state in {"paused", "stopped"}
+        run.state = RunState(told.state) if is_broken else RunState.RUNNING
+        run.error = _storable(told.error) if is_broken else None
+    run.save()
+    if before != run.state:
+        _turn(job, run, by=by, at=at)
     return True
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -168,6 +169,8 @@ def order_due(*, per_source: int = 0, by: Actor, at: datetime) -> int:
     """
     due = Job.objects.filter(state=JobState.ACTIVE, grant__state=GrantState.ACTIVE, grant__not_after__gt=at)
     due = due.filter(Q(next_at__lte=at) | Q(retry_at__lte=at) | Q(next_at=None, depends_on__isnull=False))
+    # Of a job that belongs to another node only our own half is taken up again here.
+    due = due.filter(Q(target__node=settings.NODE.node) | Q(retry_at__lte=at))
     waiting = list(due.select_related("target").order_by("next_at", "pk").distinct())
     if not waiting:
         return 0
@@ -191,7 +194,7 @@ def keep_limits(*, by: Actor, at: datetime) -> int:
     for run in running.select_related("job__target"):
         longest = queries.declaration_of(run.job).longest_minutes
         ends = quiet.until(run.job, at=at)
-        if longest and at - run.taken_up_at > timedelta(minutes=longest):
+        if longest and queries.is_home(run.job) and at - run.taken_up_at > timedelta(minutes=longest):
             with transaction.atomic():
                 pause(run.job, by=by, at=at)
                 details = {"job": run.job.code, "name": run.job.name, "run": run.code, "minutes": longest}
@@ -204,7 +207,9 @@ def keep_limits(*, by: Actor, at: datetime) -> int:
 
 
 def send_order(row: OutboxMessage, *, folder: Path, node: str, key: SigningKey) -> None:
-    """Sign one order of the outbox and leave it for the data plane."""
+    """Sign one order of the outbox and leave it for the data plane; ``folder`` is ``<home>/exchange``."""
+    place = row.payload["to"]
+    folder = folder / "orders" if place == "exchange" else folder / "edges" / place / "orders"
     body = {name: value for name, value in row.payload.items() if name != "to"}
     orders.leave(folder, msgspec.convert({**body, "node": node}, Order), key)
 
@@ -256,13 +261,34 @@ def _order_anew(job: Job, verb: Verb, *, since: str, until: str = "", by: Actor,
 
 
 def _order(job: Job, verb: Verb, *, since: str = "", until: str = "", by: Actor, at: datetime) -> None:
+    """Order it wherever rows are read or written: here, at an edge, at the provider's node."""
+    if queries.is_home(job) and job.grant.provider_node != settings.NODE.node:
+        said = {"job": job.code, "verb": verb, "since": since, "until": until}
+        payload = {"to": job.grant.provider_node, "topic": "job.ordered", "payload": said}
+        enqueue("node.message", payload, by=by, at=at)
+    order_here(job, verb, since=since, until=until, by=by, at=at)
+
+
+def order_here(job: Job, verb: Verb, *, since: str = "", until: str = "", by: Actor, at: datetime) -> None:
+    """Leave the order for the data plane of this node, and for its edges, as far as they have a part in the job.
+
+    Who writes needs to hear only when to begin, to rest and to give up: what is read comes by itself.
+    """
+    is_reading = job.grant.provider_node == settings.NODE.node
+    for place in dict.fromkeys(queries.ends_of(job)):
+        if is_reading or verb in {"run", "stop", "cancel"}:
+            _leave(job, verb, place, since=since, until=until, by=by, at=at)
+        is_reading = False
+
+
+def _leave(job: Job, verb: Verb, place: str, *, since: str, until: str, by: Actor, at: datetime) -> None:
     series, _ = OrderSeries.objects.select_for_update().get_or_create(pk=1)
     # At least the moment: after an older database was restored, numbers go on above those already taken.
     series.last = max(series.last + 1, int(at.timestamp() * 1000))
     series.save()
     payload = {"job": job.code, "verb": verb, "number": series.last, "since": since, "at": clock.rfc3339(at)}
     payload |= {"until": until} if until else {}
-    enqueue("job.order", {"to": "exchange", **payload}, by=by, at=at)
+    enqueue("job.order", {"to": place or "exchange", **payload}, by=by, at=at)
 
 
 def _is_point(text: str) -> bool:

@@ -106,6 +106,18 @@ def field_names(context: dict[str, Any], resource: str, names: list[str]) -> str
 
 
 @register.filter
+def told(value: Any) -> str:
+    """A value of a declaration as one can read it in a table: lists apart by commas, the rest by name."""
+    if isinstance(value, dict):
+        return "; ".join(
+            f"{name}: {told(each)}" for name, each in value.items() if each not in ("", [], {}, None)
+        )
+    if isinstance(value, list):
+        return ", ".join(told(each) for each in value) or "—"
+    return "—" if value in ("", None) else str(value)
+
+
+@register.filter
 def thousands(number: int) -> str:
     """A count with its thousands apart, the same in both languages: 1,234,567."""
     return f"{number or 0:,}"
