@@ -100,13 +100,14 @@ class Worker:
         folder, at = self._settings.home / "exchange", clock.now()
         dispatch.note_progress(folder, by=self._by, at=at)
         dispatch.take_in_handovers(by=self._by, at=at)
+        dispatch.tell_providers(by=self._by, at=at)
         dispatch.watch_edges(folder, by=self._by, at=at)
         dispatch.keep_limits(by=self._by, at=at)
         dispatch.order_due(per_source=self._settings.jobs_per_source, by=self._by, at=at)
         journal.deliver({"job.order": self._order}, by=self._by, at=at)
 
     def _order(self, row: OutboxMessage) -> None:
-        folder, key = self._settings.home / "exchange" / "orders", node_key(self._settings)
+        folder, key = self._settings.home / "exchange", node_key(self._settings)
         dispatch.send_order(row, folder=folder, node=self._settings.node, key=key)
 
     def _resume(self) -> None:

@@ -16,6 +16,7 @@ from django.db import transaction
 from guantong.catalog import actions as catalog
 from guantong.catalog.types import Change
 from guantong.courier.client import SyncCourier
+from guantong.dispatch import actions as dispatch
 from guantong.federation import queries
 from guantong.federation.actions import joining
 from guantong.federation.errors import (
@@ -222,6 +223,26 @@ def _grant_revoked(message: Message, *, by: Actor, at: datetime) -> None:
     sharing.receive_revocation(revocation, by=by, at=at)
 
 
+def _job_declared(message: Message, *, by: Actor, at: datetime) -> None:
+    dispatch.receive_job(message.payload, sender=message.sender, by=by, at=at)
+
+
+def _job_ordered(message: Message, *, by: Actor, at: datetime) -> None:
+    dispatch.receive_order(message.payload, sender=message.sender, by=by, at=at)
+
+
+def _batch_told(message: Message, *, by: Actor, at: datetime) -> None:
+    dispatch.receive_half(message.payload, sender=message.sender, by=by, at=at)
+
+
+def _batch_receipts(message: Message, *, by: Actor, at: datetime) -> None:
+    del by, at  # the receipts say themselves who and when
+    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
+    dispatch.receive_receipts(
+        msgspec.convert(message.payload["receipts"], list[str]), sender=message.sender, key=key
+    )
+
+
 HANDLERS: Mapping[str, Callable[..., None]] = {
     "node.cards": _cards,
     "catalog.changed": _catalog_changed,
@@ -229,4 +250,8 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "request.decided": _request_decided,
     "grant.issued": _grant_issued,
     "grant.revoked": _grant_revoked,
+    "job.declared": _job_declared,
+    "job.ordered": _job_ordered,
+    "batch.told": _batch_told,
+    "batch.receipts": _batch_receipts,
 }
