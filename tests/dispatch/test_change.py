@@ -123,7 +123,7 @@ def test_a_backfill_is_ordered_with_its_range(desk: Desk, tmp_path: Path) -> Non
     job = desk.declare(**BY_MARK)
     actions.backfill(job, since=" 2026-01-01 ", until="2026-01-31", by=desk.xu, at=NOON)
     assert sent(tmp_path) == [("backfill", job.code)]
-    (order,) = orders.waiting(tmp_path, RING, node=NODE)
+    (order,) = orders.waiting(tmp_path / "orders", RING, node=NODE)
     assert (order.since, order.until) == ("2026-01-01", "2026-01-31")
 
 
@@ -148,7 +148,7 @@ def test_a_backfill_that_broke_at_once_is_ordered_again_as_one(desk: Desk, tmp_p
     lost = {"code": "database_lost", "message": {"zh": "断", "en": "broke"}}
     began(desk, job, tmp_path, state="paused", error=lost)
     assert actions.order_due(by=SYSTEM, at=later(NOON, 61)) == 1
-    assert [verb for verb, _ in sent(tmp_path / "orders")] == ["backfill", "backfill"]
+    assert [verb for verb, _ in sent(tmp_path)] == ["backfill", "backfill"]
 
 
 def test_a_run_that_is_superseded_is_given_up(desk: Desk, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def sent(folder: Path) -> list[tuple[str, str]]:
         by=SYSTEM,
         at=later(NOON, 100_000_000),
     )
-    return [(order.verb, order.job) for order in orders.waiting(folder, RING, node=NODE)]
+    return [(order.verb, order.job) for order in orders.waiting(folder / "orders", RING, node=NODE)]
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def test_orders_come_signed_in_order_and_once(desk: Desk, tmp_path: Path) -> Non
     for act in (actions.run_now, actions.pause, actions.resume, actions.replay):
         act(job, by=desk.xu, at=NOON)
     assert sent(tmp_path) == [("run", job.code), ("stop", job.code), ("replay", job.code)]
-    first, second, _ = orders.waiting(tmp_path, RING, node=NODE)
-    orders.take(tmp_path, second)
-    assert [order.verb for order in orders.waiting(tmp_path, RING, node=NODE)] == ["replay"]
-    orders.leave(tmp_path, first, KEY)
-    assert [order.verb for order in orders.waiting(tmp_path, RING, node=NODE)] == ["replay"]
+    first, second, _ = orders.waiting(tmp_path / "orders", RING, node=NODE)
+    orders.take(tmp_path / "orders", second)
+    assert [order.verb for order in orders.waiting(tmp_path / "orders", RING, node=NODE)] == ["replay"]
+    orders.leave(tmp_path / "orders", first, KEY)
+    assert [order.verb for order in orders.waiting(tmp_path / "orders", RING, node=NODE)] == ["replay"]
     acts = Entry.objects.filter(subject_id=job.code).order_by("pk").values_list("act", flat=True)
     assert list(acts) == ["job.declared", "job.ordered", "job.paused", "job.resumed", "job.replayed"]
 
@@ -107,7 +107,7 @@ def test_cancelling_gives_the_open_run_up(desk: Desk, tmp_path: Path) -> None:
     tell(tmp_path, job, run_name(NOON), at=NOON)
     actions.note_progress(tmp_path, by=SYSTEM, at=NOON)
     actions.cancel(job, by=desk.xu, at=NOON)
-    assert sent(tmp_path / "orders") == [("cancel", job.code)]
+    assert sent(tmp_path) == [("cancel", job.code)]
     tell(tmp_path, job, run_name(NOON), at=later(NOON, 1), begun=NOON, state="stopped")
     actions.note_progress(tmp_path, by=SYSTEM, at=later(NOON, 1))
     assert Run.objects.get().state == RunState.CANCELLED
@@ -124,7 +124,7 @@ def test_only_a_job_with_a_watermark_is_replayed_from_a_point(desk: Desk, tmp_pa
             actions.replay(job, since=wrong, by=desk.xu, at=NOON)
     actions.replay(job, since=" 2026-11-01 ", by=desk.xu, at=NOON)
     sent(tmp_path)
-    assert orders.waiting(tmp_path, RING, node=NODE)[0].since == "2026-11-01"
+    assert orders.waiting(tmp_path / "orders", RING, node=NODE)[0].since == "2026-11-01"
 
 
 # ── the timetable ──
@@ -173,7 +173,7 @@ def test_a_job_follows_its_predecessors_each_time_they_are_done(desk: Desk, tmp_
     done(first, 30)
     done(second, 31)
     assert actions.order_due(by=SYSTEM, at=later(NOON, 32)) == 1
-    assert sent(tmp_path / "orders") == [("run", third.code)] * 2
+    assert sent(tmp_path) == [("run", third.code)] * 2
 
 
 def test_what_waiting_may_cure_is_tried_again_and_then_told(desk: Desk, tmp_path: Path) -> None:
