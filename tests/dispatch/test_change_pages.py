@@ -89,7 +89,7 @@ def test_a_gap_is_filled_and_a_point_of_the_past_replayed_from_the_page(desk: De
     xu.post(f"/share/jobs/{job.code}/orders/replay", {"point": "2026-10-31", "since": ""})
     xu.post(f"/share/jobs/{job.code}/orders/backfill", {"since": "2026-01-01", "until": "2026-01-31"})
     assert xu.post(f"/share/jobs/{job.code}/orders/backfill", {"since": "b", "until": "a"}).status_code == 422
-    assert [verb for verb, _ in sent(tmp_path / "orders")] == ["replay", "backfill"]
+    assert [verb for verb, _ in sent(tmp_path)] == ["replay", "backfill"]
 
 
 def test_the_last_runs_are_drawn(desk: Desk, tmp_path: Path) -> None:

@@ -156,13 +156,13 @@ def test_a_run_rests_when_quiet_hours_begin_and_goes_on_after(desk: Desk, tmp_pa
     assert actions.keep_limits(by=SYSTEM, at=later(NOON, 60)) == 0
     assert actions.keep_limits(by=SYSTEM, at=later(NOON, 1801)) == 1
     assert actions.keep_limits(by=SYSTEM, at=later(NOON, 1802)) == 0
-    assert sent(tmp_path / "orders") == [("stop", job.code)]
+    assert sent(tmp_path) == [("stop", job.code)]
     tell(tmp_path, job, run_name(NOON), at=later(NOON, 1803), begun=NOON, state="stopped", error=HELD)
     actions.note_progress(tmp_path, by=SYSTEM, at=later(NOON, 1803))
     assert not Alert.objects.exists()
     assert actions.order_due(by=SYSTEM, at=later(NOON, 1900)) == 0
     assert actions.order_due(by=SYSTEM, at=later(NOON, 6 * 3600 + 1)) == 1
-    assert [verb for verb, _ in sent(tmp_path / "orders")] == ["stop", "run"]
+    assert [verb for verb, _ in sent(tmp_path)] == ["stop", "run"]
 
 
 def test_a_job_with_quiet_hours_is_timed_by_the_worker(desk: Desk) -> None:
@@ -185,7 +185,7 @@ def test_a_run_that_takes_too_long_is_paused_and_told_of(desk: Desk, tmp_path: P
     job.refresh_from_db()
     assert job.state == "paused"
     assert Alert.objects.get(code="batch_too_long").details["minutes"] == 10
-    assert sent(tmp_path / "orders") == [("stop", job.code)]
+    assert sent(tmp_path) == [("stop", job.code)]
 
 
 def test_so_many_jobs_use_a_source_at_once(desk: Desk, tmp_path: Path) -> None:
