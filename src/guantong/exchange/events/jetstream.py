@@ -37,7 +37,12 @@ class JetStream:
         taken = 0
         try:
             connection = await nats.connect(
-                self._server, allow_reconnect=False, connect_timeout=TIMEOUT_S, error_cb=_quiet
+                self._server,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0.1,
+                connect_timeout=TIMEOUT_S,
+                error_cb=_quiet,
             )
             try:
                 stream = connection.jetstream(timeout=TIMEOUT_S)
