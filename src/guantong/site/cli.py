@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("guantong.site.commands.gateway", "run the gateway"),
     "exchange": ("guantong.site.commands.exchange", "run batch jobs; one now: --run JOB"),
     "edge": ("guantong.site.commands.edge", "take part from a department's network: join URL, run"),
+    "jobs": (
+        "guantong.site.commands.jobs",
+        "batch jobs: list, watch JOB, run, pause, resume, cancel, replay JOB",
+    ),
     "log": ("guantong.site.commands.log", "run the transparency log and the witness"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifier", "check proof files offline: FILE… --keys KEYS"),
