@@ -37,10 +37,11 @@ def mariadb_url() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def postgresql(*, durable: bool = False) -> Iterator[str]:
+def postgresql(*, durable: bool = False, **more: str) -> Iterator[str]:
     """Run a PostgreSQL server within the block and give the address of its database.
 
-    ``durable`` leaves everything that makes commits survive a power cut as it is in production (measurements).
+    ``durable`` leaves everything that makes commits survive a power cut as it is in production (measurements);
+    ``more`` are further settings of the server.
     """
     with _folder("postgres") as (folder, before):
         data = folder / "data"
@@ -55,6 +56,7 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
         }
         if not durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        options |= more
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [*before, _program("postgres"), "-D", data, *settings]
         with _server(command, folder, stop=signal.SIGINT) as process:
@@ -64,7 +66,7 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def mariadb(*, durable: bool = False) -> Iterator[str]:
+def mariadb(*, durable: bool = False, words: Sequence[str] = ()) -> Iterator[str]:
     """Run a MariaDB server within the block and give the address of its database; ``durable`` as above."""
     with _folder("mysql") as (folder, before):
         data = folder / "data"
@@ -83,6 +85,7 @@ def mariadb(*, durable: bool = False) -> Iterator[str]:
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
+            *words,
         ]
         if not durable:
             command += [

@@ -27,6 +27,7 @@ from guantong.exchange.snapshots import (
 )
 
 _BATCH_ROWS = 25_000
+_MANY_NOTES = 200
 
 
 class Book:
@@ -76,6 +77,18 @@ class Book:
         path.with_suffix(".new").rename(path)
         sync_folder(self.notes)
 
+    def fold(self, about: About) -> None:
+        """Take up many notes into the snapshot."""
+        if self.notes.exists() and len(list(self.notes.iterdir())) >= _MANY_NOTES:
+            self.in_force(about)
+            old = self._folder / "old"
+            if self.sent.exists():
+                self.sent.rename(old)
+            (self._folder / "rebuilt").rename(self.sent)
+            shutil.rmtree(self.notes)
+            sync_folder(self._folder)
+            shutil.rmtree(old, ignore_errors=True)
+
     def _rebuilt(self, snapshot: Snapshot | None, notes: list[Path], about: About) -> Snapshot:
         """The snapshot under today's hashes, with every noted key of unknown digest."""
         rebuilt = self._folder / "rebuilt"
@@ -94,7 +107,38 @@ class Book:
         return Snapshot(rebuilt)
 
 
-class Comparison:
+class Sent:
+    """What one run sends, noted before it goes."""
+
+    def __init__(
+        self, folder: Path, *, run: str, target: str, key: Sequence[str], columns: Mapping[str, Column]
+    ) -> None:
+        self._book = Book(folder)
+        self._run = run
+        self._columns = columns
+        kinds = tuple(str(columns[item].dtype) for item in key)
+        self._about = About(run, target, tuple(key), kinds, hashing())
+
+    def note(self, rows: pl.DataFrame, chunk: int) -> None:
+        """``rows`` are about to be sent."""
+        self._book.note(rows.select(self._about.key), self._run, chunk)
+
+    def tidy(self) -> None:
+        """Many notes become part of the snapshot."""
+        self._book.fold(self._about)
+
+    def marked(self, rows: pl.DataFrame, *, is_gone: bool) -> pl.DataFrame:
+        """``rows`` with all columns and the mark; what a tombstone does not say is null."""
+        absent = [
+            pl.lit(None, column.dtype).alias(item)
+            for item, column in self._columns.items()
+            if item not in rows.columns and item != GONE
+        ]
+        marked = rows.with_columns(*absent, pl.lit(is_gone).alias(GONE))
+        return marked.select(*(item for item in self._columns if item != GONE), GONE)
+
+
+class Comparison(Sent):
     """One run of comparing. ``before`` is the last closed run as the receiving side tells, None if one stands open."""
 
     def __init__(
@@ -107,11 +151,7 @@ class Comparison:
         columns: Mapping[str, Column],
         before: str | None,
     ) -> None:
-        self._book = Book(folder)
-        self._run = run
-        self._columns = columns
-        kinds = tuple(str(columns[item].dtype) for item in key)
-        self._about = About(run, target, tuple(key), kinds, hashing())
+        super().__init__(folder, run=run, target=target, key=key, columns=columns)
         if before:
             self._book.take_over(before)
         self._old = self._book.in_force(self._about)
@@ -124,15 +164,15 @@ class Comparison:
         """Those of ``rows`` that are to be sent; ``refused`` are the keys of refused ones."""
         self._keep(refused)
         if rows.is_empty():
-            return self._marked(rows, is_gone=False)
+            return self.marked(rows, is_gone=False)
         entries = named(rows.select(self._about.key), digests(rows))
         self._draft.add(entries)
         if self._old is None:
-            return self._marked(rows, is_gone=False)
+            return self.marked(rows, is_gone=False)
         places, had = self._old.find(entries)
         self._seen[places[places >= 0]] = True
         is_same = (places >= 0) & (had == entries[DIGEST].to_numpy()) & self._is_trusted
-        return self._marked(rows.filter(~pl.Series(is_same)), is_gone=False)
+        return self.marked(rows.filter(~pl.Series(is_same)), is_gone=False)
 
     def gone(self) -> Iterator[pl.DataFrame]:
         """Tombstones of the rows that were sent once and are no longer there, after all rows were compared."""
@@ -142,11 +182,7 @@ class Comparison:
             at += entries.height
             for part in gone.select(self._about.key).iter_slices(_BATCH_ROWS):
                 if part.height:
-                    yield self._marked(part, is_gone=True)
-
-    def note(self, rows: pl.DataFrame, chunk: int) -> None:
-        """``rows`` are about to be sent."""
-        self._book.note(rows.select(self._about.key), self._run, chunk)
+                    yield self.marked(part, is_gone=True)
 
     def finish(self) -> None:
         """All is compared; the snapshot waits for the run's end."""
@@ -154,10 +190,6 @@ class Comparison:
         shutil.rmtree(self._book.waiting, ignore_errors=True)
         self._book.draft.rename(self._book.waiting)
         sync_folder(self._book.waiting.parent)
-
-    def take_over(self) -> None:
-        """The run is closed."""
-        self._book.take_over(self._run)
 
     def _keep(self, refused: pl.DataFrame) -> None:
         """What was sent of rows that are refused now stays as it is."""
@@ -168,13 +200,3 @@ class Comparison:
         is_known = places >= 0
         self._seen[places[is_known]] = True
         self._draft.add(named(refused.filter(pl.Series(is_known)), had[is_known]))
-
-    def _marked(self, rows: pl.DataFrame, *, is_gone: bool) -> pl.DataFrame:
-        """``rows`` with all columns and the mark; what a tombstone does not say is null."""
-        absent = [
-            pl.lit(None, column.dtype).alias(item)
-            for item, column in self._columns.items()
-            if item not in rows.columns and item != GONE
-        ]
-        marked = rows.with_columns(*absent, pl.lit(is_gone).alias(GONE))
-        return marked.select(*(item for item in self._columns if item != GONE), GONE)

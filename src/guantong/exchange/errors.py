@@ -377,3 +377,21 @@ class StagingKeyMissing(ExchangeStopped):
     code = "staging_key_missing"
     zh = "缺少暂存密钥 keys/staging.key（32 位十六进制，权限 0600），请与对方节点约定后放入。"
     en = "There is no keys/staging.key (32 hexadecimal digits, mode 0600); agree on one with the other node."
+
+
+class ChangeLogUnusable(ExchangeStopped):
+    """The source's log of changes cannot be read as it is set up."""
+
+    code = "change_log_unusable"
+    status = 422
+    zh = "数据源 {name} 的变更日志不可用：{why_zh}。"
+    en = "The change log of source {name} cannot be used: {why_en}."
+
+
+class ChangesLost(ExchangeStopped):
+    """The source's log no longer goes back to where the job stands."""
+
+    code = "changes_lost"
+    status = 410
+    zh = "数据源 {name} 的变更日志已不含作业上次之后的变更（日志被清理或复制槽被删除），请从头重放该作业。"
+    en = "The change log of source {name} no longer holds what came after the last run; replay the job from the beginning."

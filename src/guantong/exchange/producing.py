@@ -16,9 +16,9 @@ from guantong.bundle.jobs import Job
 from guantong.exchange.ahead import ahead
 from guantong.exchange.chunks import Frames, Place, cut
 from guantong.exchange.columns import GONE, Column, travelling
-from guantong.exchange.comparing import Book, Comparison
 from guantong.exchange.converting import as_text, out_of_calendar
 from guantong.exchange.decide import Permit
+from guantong.exchange.differences import Differences
 from guantong.exchange.errors import ColumnsMissing, JobMisdeclared, RunTooLong, TooManyBadRows
 from guantong.exchange.gate import Engine, LocalEngine, Sorted, Work
 from guantong.exchange.manifests import Contents, Manifest, Scribe, as_stream, declaration
@@ -27,7 +27,7 @@ from guantong.exchange.passing import is_untouched
 from guantong.exchange.quarantine import put_aside
 from guantong.exchange.sources.reading import Found, Question, Source
 from guantong.exchange.targets.applying import short
-from guantong.exchange.telling import TELLING, Piece, compared
+from guantong.exchange.telling import TELLING, Piece
 from guantong.exchange.watermarks import capped, highest, later
 from guantong.kit import envelope
 
@@ -78,7 +78,7 @@ class Producer:
         self._found = found
         self._columns = columns
         self._is_passing = False
-        self._book = node.folder / "snapshots" / short(permit.job.id)
+        self._differences: Differences | None = None
         self._items = _items_read(permit)
         missing = [item for item in self._items if columns.get(item) not in found.columns]
         if missing:
@@ -120,7 +120,7 @@ class Producer:
         limits = self._permit.job.limits
         scribe = self._scribe(start, start.previous)
         if self._permit.job.reading in TELLING:
-            yield from self._differences(start, table, scribe, judge)
+            yield from self._told_parcels(start, table, scribe, judge)
             return
         now = self._source.now() if self._permit.job.watermark else ""
         state = _Tally(start)
@@ -131,8 +131,8 @@ class Producer:
 
     def settle(self, run: str) -> None:
         """The run is closed where its rows went: the next one goes on from it."""
-        if self._permit.job.reading == "compare":
-            Book(self._book).take_over(run)
+        if self._differences is not None:
+            self._differences.settle(run)
 
     def closing(self, start: Start, previous: str, high: str, rows: int) -> Parcel:
         """The parcel that ends a run: no rows, and the count of all (chunk 0). ``previous`` is the last digest."""
@@ -205,11 +205,11 @@ class Producer:
             contents.refused,
         )
 
-    def _differences(
+    def _told_parcels(
         self, start: Start, table: str, scribe: Scribe, judge: Callable[[], Permit]
     ) -> Iterator[Parcel]:
         """Chunks of rows that are new or changed, and of tombstones."""
-        job, state = self._permit.job, _Tally(start)
+        state = _Tally(start)
 
         def sort(rows: pl.DataFrame) -> Sorted:
             self._decide(judge, start.run, state.chunk + 1)
@@ -218,17 +218,17 @@ class Producer:
             state.check(self._permit)
             return done
 
-        comparison = Comparison(
-            self._book, run=start.run, target=job.target, key=job.key, columns=self.outgoing, before=start.before
+        self._differences = differences = Differences(
+            self._node.folder / "snapshots" / short(self._permit.job.id), self._permit.job, self._source,
+            self._question(start, table), kinds=self.kinds, outgoing=self.outgoing,
         )  # fmt: skip
-        batches = self._source.read(self._question(start, table))
-        raw = ahead(cut(batches, rows=job.limits.chunk_rows, size=job.limits.chunk_bytes))
-        for piece in compared(raw, sort, comparison, job.key, self.kinds, job.limits):
+        for piece, sent in differences.pieces(start.run, start.before, start.floor, sort):
             state.chunk += 1
-            comparison.note(piece.rows, state.chunk)
+            sent.note(piece.rows, state.chunk)
             yield self._told(piece, state.chunk, start, scribe)
 
     def _told(self, piece: Piece, chunk: int, start: Start, scribe: Scribe) -> Parcel:
+        high = self._differences.position if self._differences else ""
         job, refused = self._permit.job, piece.refused.height
         if refused:
             put_aside(
@@ -237,11 +237,11 @@ class Producer:
             )  # fmt: skip
         stream = as_stream(piece.rows, is_compressed=job.staged)
         contents = Contents(
-            chunk=chunk, rows=piece.rows.height, read=piece.read, refused=refused, place=piece.place, floor="",
-            high="", digest=envelope.digest(stream, self._node.suite), size=len(stream),
+            chunk=chunk, rows=piece.rows.height, read=piece.read, refused=refused, place=(), floor=start.floor,
+            high=high, digest=envelope.digest(stream, self._node.suite), size=len(stream),
         )  # fmt: skip
         manifest = self._signed(contents, start.run, scribe)
-        return Parcel(manifest, piece.rows, stream, piece.place, "", piece.read, refused)
+        return Parcel(manifest, piece.rows, stream, (), high, piece.read, refused)
 
     def _passed(self, frames: Frames, start: Start, state: "_Tally", scribe: Scribe) -> Parcel:
         """The parcel of rows that nothing is done to."""
@@ -331,7 +331,7 @@ class Producer:
             order=self.order,
             after=start.place if self.order else (),
             watermark=self._permit.job.watermark if self._permit.job.reading == "watermark" else "",
-            floor=start.floor,
+            floor=start.floor if self._permit.job.reading == "watermark" else "",
             is_floor_had=start.is_floor_had,
             until=start.until,
         )

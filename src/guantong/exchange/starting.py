@@ -48,6 +48,8 @@ def start_from(
         floor = ""
         if job.reading == "watermark":
             floor = floor_of(standing.high, job.overlap_s, producer.kinds[job.watermark])
+        elif job.reading == "changes":
+            floor = standing.high
         return _anew(producer, floor, standing.run), True
     said = envelope.read(standing.manifest).body
     is_same = said["declaration"] == producer.declaration

@@ -1,7 +1,7 @@
 """What both modes that find deletions have in common: rows and tombstones are gathered to chunks worth sending."""
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,9 +9,10 @@ import polars as pl
 from guantong.bundle.jobs import Limits, Reading
 from guantong.exchange.chunks import Place
 from guantong.exchange.columns import Column
-from guantong.exchange.comparing import Comparison
+from guantong.exchange.comparing import Comparison, Sent
 from guantong.exchange.converting import converted
 from guantong.exchange.gate import Sorted
+from guantong.exchange.sources.changing import Touched
 
 TELLING: frozenset[Reading] = frozenset({"compare", "changes"})
 """The reading modes in which tombstones travel."""
@@ -24,7 +25,6 @@ class Piece:
     rows: pl.DataFrame
     refused: pl.DataFrame
     read: int
-    place: Place = ()
 
 
 class Gathering:
@@ -51,10 +51,10 @@ class Gathering:
         """Whether nothing was even looked at."""
         return not self._read and not self._count
 
-    def piece(self, place: Place = ()) -> Piece:
+    def piece(self) -> Piece:
         """What was gathered; nothing is, afterwards."""
         refused = pl.concat(self._refused) if self._refused else pl.DataFrame()
-        piece = Piece(pl.concat(self._rows), refused, self._read, place)
+        piece = Piece(pl.concat(self._rows), refused, self._read)
         self._rows, self._refused, self._read = [], [], 0
         self._count = self._size = 0
         return piece
@@ -80,6 +80,36 @@ def compared(
         if gathering.add(tombstones):
             yield gathering.piece()
     comparison.finish()
+    if not gathering.is_empty():
+        yield gathering.piece()
+
+
+def changed(
+    log: Iterable[Touched],
+    fetch: Callable[[tuple[Place, ...]], pl.DataFrame | None],
+    sort: Callable[[pl.DataFrame], Sorted],
+    sent: Sent,
+    key: Sequence[str],
+    kinds: Mapping[str, Column],
+    limits: Limits,
+) -> Iterator[Piece]:
+    """How the touched rows stand now: as they leave, or as tombstones. Stops short before an entry that is of all."""
+    gathering = Gathering(limits)
+    for touched in log:
+        keys = _typed_keys(
+            pl.DataFrame(touched.keys, dict.fromkeys(key, pl.String), orient="row"), key, kinds
+        )
+        rows = fetch(tuple(keys.rows()))
+        passed, refused = keys.head(0), keys.head(0)
+        if rows is not None:
+            done = sort(rows)
+            passed, refused = done.passed.select(key), _typed_keys(done.refused, key, kinds)
+            gathering.add(sent.marked(done.passed, is_gone=False), done.refused)
+        gone = keys.join(passed, on=key, how="anti")
+        if refused.height:
+            gone = gone.join(refused, on=key, how="anti")
+        if gathering.add(sent.marked(gone, is_gone=True), None, keys.height):
+            yield gathering.piece()
     if not gathering.is_empty():
         yield gathering.piece()
 

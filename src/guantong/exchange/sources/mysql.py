@@ -213,6 +213,10 @@ def _statement(question: Question, found: Found, connection: Connection) -> str:
     if question.after:
         values = [_moment(value, connection) for value in question.after]
         conditions.append(_beyond(order, values))
+    if question.among:
+        names = ", ".join(quoted(question.columns[item]) for item in question.key)
+        told = [f"({', '.join(_moment(value, connection) for value in one)})" for one in question.among]
+        conditions.append(f"({names}) IN ({', '.join(told)})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     by = f" ORDER BY {', '.join(order)}" if order else ""
     # Names are quoted and values escaped by the driver; connectorx takes whole statements only.

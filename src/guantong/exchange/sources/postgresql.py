@@ -4,7 +4,7 @@ Types that ADBC does not hold exactly are asked for as text. Infinite dates arri
 the quality gate refuses them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import adbc_driver_manager
@@ -25,6 +25,8 @@ from guantong.exchange.errors import (
     TableVanished,
 )
 from guantong.exchange.sources import postgresql_wire as wire
+from guantong.exchange.sources.changing import ChangeLog
+from guantong.exchange.sources.postgresql_log import PostgreSQLLog
 from guantong.exchange.sources.postgresql_wire import Connection
 from guantong.exchange.sources.reading import BATCH_BYTES, Found, Question
 
@@ -146,6 +148,11 @@ class PostgreSQLSource:
         row = reading.execute(looked_for).fetchone()
         return bool(row and row[0])
 
+    def change_log(self, table: str, key: Sequence[str], job: str) -> ChangeLog:
+        """The log of what happens to ``table``, whose rows are found by the columns ``key``."""
+        quoted = identifier(table).as_string(self._connection)
+        return PostgreSQLLog(self._name, self._connection, quoted, key, job)
+
     def now(self) -> str:
         """See :class:`guantong.exchange.sources.reading.Source`."""
         with truthful(self._name, ""):
@@ -248,11 +255,26 @@ def _statement(question: Question, found: Found) -> sql.Composed:
         values = [sql.Literal(value) for value in question.after]
         pair = sql.SQL("({}) > ({})")
         conditions.append(pair.format(sql.SQL(", ").join(order), sql.SQL(", ").join(values)))
+    if question.among:
+        conditions.append(_among(question, found))
     if conditions:
         parts += [sql.SQL(" WHERE "), sql.SQL(" AND ").join(conditions)]
     if order:
         parts += [sql.SQL(" ORDER BY "), sql.SQL(", ").join(order)]
     return sql.Composed(parts)
+
+
+def _among(question: Question, found: Found) -> sql.Composed:
+    """Found by the key's index, however many they are."""
+    columns = [question.columns[item] for item in question.key]
+    arrays = [
+        sql.SQL("{}::{}[]").format(
+            sql.Literal([str(one[at]) for one in question.among]), sql.SQL(found.columns[column].declared)
+        )
+        for at, column in enumerate(columns)
+    ]
+    names = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+    return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(names, sql.SQL(", ").join(arrays))
 
 
 def _selected(item: str, column: str, found: Found) -> sql.Composable:

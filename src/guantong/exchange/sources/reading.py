@@ -32,6 +32,9 @@ class Question:
     until: str = ""
     is_floor_had: bool = False
     """Rows that stand exactly at the floor are had already (nothing in the target would notice a repeat)."""
+    key: tuple[str, ...] = ()
+    among: tuple[Place, ...] = ()
+    """Only rows whose ``key`` (items) is one of these; none: all rows."""
 
 
 @dataclass(frozen=True, slots=True)
