@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 from django.test import Client
@@ -369,3 +370,44 @@ def test_orders_need_their_forms_token_and_a_sign_in(desk: Desk) -> None:
     assert client.post(address).status_code == 403
     for path in (address, f"/share/jobs/declare?grant={desk.grant.code}"):
         assert Client().post(path).status_code == 302
+
+
+def test_a_run_that_was_given_up_does_not_stay_open(desk: Desk, tmp_path: Path) -> None:
+    job = desk.declare()
+    gone, whole = run_name(NOON, "00000001"), run_name(later(NOON, 60), "00000002")
+    with Spool(tmp_path / "spool", "exchange") as spool:
+        sign_for(spool, job, gone, "provider", rows=7, chunk=1)
+        sign_for(spool, job, whole, "provider", rows=9, chunk=1)
+    take_in_records(tmp_path / "spool", by=SYSTEM, at=NOON)
+    actions.take_in_handovers(by=SYSTEM, at=NOON)
+    gao, address = signed_in("gao"), "/oversee/reconciliation/?format=json"
+    (row,) = gao.get(address).json()["rows"]
+    assert (row["pending_runs"], row["given_up_runs"], row["state"]) == (2, 0, "open")
+    tell(tmp_path, job, gone, at=NOON)
+    actions.note_progress(tmp_path, by=SYSTEM, at=NOON)
+    actions.cancel(job, by=desk.xu, at=NOON)
+    (row,) = gao.get(address).json()["rows"]
+    assert (row["pending_runs"], row["given_up_runs"], row["given_up"]) == (1, 1, 7)
+    with Spool(tmp_path / "spool", "exchange") as spool:
+        sign_for(spool, job, whole, "consumer", rows=9)
+    take_in_records(tmp_path / "spool", by=SYSTEM, at=NOON)
+    actions.take_in_handovers(by=SYSTEM, at=NOON)
+    (row,) = gao.get(address).json()["rows"]
+    assert (row["pending_runs"], row["given_up"], row["state"]) == (0, 7, "equal")
+    assert "放弃" in row["explained"]
+    sheet = openpyxl.load_workbook(io.BytesIO(gao.get("/oversee/reconciliation/?format=xlsx").content)).active
+    assert sheet is not None
+    head, line = sheet.iter_rows(values_only=True)
+    assert dict(zip(head, line, strict=True))["sent"] == 9
+
+
+def test_a_run_that_another_took_the_place_of_is_given_up(desk: Desk, tmp_path: Path) -> None:
+    job = desk.declare()
+    gone, whole = run_name(NOON, "00000001"), run_name(later(NOON, 60), "00000002")
+    with Spool(tmp_path / "spool", "exchange") as spool:
+        for run, role, chunk in ((gone, "provider", 1), (whole, "provider", 1), (whole, "consumer", 0)):
+            sign_for(spool, job, run, role, rows=5, chunk=chunk)
+    take_in_records(tmp_path / "spool", by=SYSTEM, at=NOON)
+    actions.take_in_handovers(by=SYSTEM, at=NOON)
+    (row,) = signed_in("gao").get("/oversee/reconciliation/?format=json").json()["rows"]
+    assert (row["given_up_runs"], row["pending_runs"], row["state"]) == (1, 0, "equal")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from guantong.dispatch import queries
-from guantong.dispatch.balance import balances
+from guantong.dispatch.balance import Balance, balances
 from guantong.dispatch.drawing import Stream, picture
 from guantong.identity.models import Organisation
 from guantong.identity.queries import demand
@@ -22,7 +22,7 @@ from guantong.kit import clock
 from guantong.pages.filters import DayUnreadable, chosen
 from guantong.pages.lists import answer_list
 
-STATES = ("equal", "open", "differs", "one_side")
+STATES = ("equal", "open", "differs", "given_up", "one_side")
 
 
 @require_GET
@@ -83,6 +83,8 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
     rows = rows.filter(grant=picked["grant"]) if picked["grant"] else rows
     found = balances(rows, since=since, until=until, own=settings.NODE.node)
     found = [each for each in found if picked["state"] in {"", each.state}]
+    for each in found:
+        each.in_words = explained(each)
     return answer_list(
         request,
         found,
@@ -100,10 +102,61 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
             "difference": lambda b: b.difference,
             "pending_runs": lambda b: b.pending_runs,
             "pending": lambda b: b.pending,
+            "given_up_runs": lambda b: b.given_up_runs,
+            "given_up": lambda b: b.given_up,
             "state": lambda b: b.state,
+            "explained": lambda b: b.in_words,
         },
         context={"chosen": picked, "states": STATES},
     )
+
+
+def explained(balance: Balance) -> str:
+    """The balance in words: what agrees, what is missing, what is on its way and what was given up."""
+    count = {
+        "sent": f"{balance.sent:,}",
+        "received": f"{balance.received:,}",
+        "aside": f"{balance.set_aside:,}",
+        "missing": f"{abs(balance.difference):,}",
+        "pending": f"{balance.pending:,}",
+        "pending_runs": balance.pending_runs,
+        "given_up": f"{balance.given_up:,}",
+        "given_up_runs": balance.given_up_runs,
+    }
+    said = []
+    if not balance.is_two_sided:
+        said.append(gettext("Only passed on here: neither side's receipts are this node's."))
+    elif balance.difference > 0:
+        said.append(
+            gettext(
+                "%(sent)s rows were signed for as sent and %(received)s as received: %(missing)s are missing. "
+                "Look at the runs of that day; replay the job if the rows did not arrive."
+            )
+            % count
+        )
+    elif balance.difference < 0:
+        said.append(
+            gettext(
+                "%(missing)s rows more were signed for as received than as sent: a receipt of the provider's has "
+                "not arrived here yet, or is missing."
+            )
+            % count
+        )
+    elif balance.runs:
+        said.append(gettext("All %(sent)s rows that were sent were received.") % count)
+    if balance.set_aside:
+        said.append(gettext("%(aside)s of them lie in the target's quarantine.") % count)
+    if balance.pending_runs:
+        said.append(gettext("%(pending_runs)s runs with %(pending)s rows are not closed yet.") % count)
+    if balance.given_up_runs:
+        said.append(
+            gettext(
+                "%(given_up_runs)s runs were given up after %(given_up)s rows had been sent: they were cancelled, "
+                "or another run took their place."
+            )
+            % count
+        )
+    return " ".join(said)
 
 
 def _period(request: HttpRequest, *, days: int) -> tuple[dict[str, Any], date, date]:

@@ -133,6 +133,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "open": pgettext_lazy("balance", "not closed yet"),
         "differs": pgettext_lazy("balance", "does not agree"),
         "one_side": pgettext_lazy("balance", "one side only"),
+        "given_up": pgettext_lazy("balance", "given up"),
     },
     "role": {
         "provider": pgettext_lazy("receipt", "as provider"),
