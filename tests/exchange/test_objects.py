@@ -192,7 +192,7 @@ def test_keys_that_others_may_read_are_refused(server: Server, keys: Path) -> No
 
 def test_production_wants_https() -> None:
     settings: dict[str, Any] = {"node": "511600", "home": Path("/x"), "secret_key": "0123456789abcdef" * 4}
-    urls = {f"{part}_url": "https://h" for part in ("web", "gateway", "log")}
+    urls = {f"{part}_url": "https://h" for part in ("web", "gateway", "log", "exchange")}
     with pytest.raises(SettingUnsafe, match="staging_url"):
         Settings(**settings, **urls, name="n", staging_url="s3://b?endpoint=http://h").checked()
     Settings(**settings, **urls, name="n", staging_url="s3://b?endpoint=https://h").checked()

@@ -202,6 +202,8 @@ class Mailroom:
 
     def _recall(self, path: str) -> None:
         _, box, run_name, file = path.split("/")
+        if file.endswith(".chunk"):
+            return  # without its manifest, what a crash left of one that was never posted
         run = self._boxes.setdefault(box, {}).setdefault(run_name, _Run())
         stem, _, kind = file.partition(".")
         if file == "taken":
