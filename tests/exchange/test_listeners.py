@@ -100,10 +100,14 @@ def after(seconds: float) -> Any:
     return clock.frozen(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
+def delivered(listening: Listening) -> int:
+    """How many are taken until nothing more is."""
+    return sum(iter(listening.deliverer.deliver_once, 0))
+
+
 def test_each_event_is_posted_once_in_order_and_signed(hook: Listening, hall: Hall) -> None:
     hook.run()
-    assert hook.deliverer.deliver_once() == 31
-    assert hook.deliverer.deliver_once() == 0
+    assert delivered(hook) == 31
     assert numbers(hall.events()) == list(range(1, 31))
     headers, body = hall.taken[0]
     assert headers["content-type"] == "application/cloudevents+json; charset=utf-8"
@@ -138,7 +142,7 @@ def test_one_who_fails_is_asked_later_and_later_and_then_goes_on_in_order(
     assert all(later > sooner for sooner, later in itertools.pairwise(steps))
     hall.judge = lambda _: (200, {})
     with after(7200):
-        assert hook.deliverer.deliver_once() == 29
+        assert delivered(hook) == 29
     assert numbers(hall.events()) == list(range(1, 31))
     assert hook.deliverer.listeners()[0].attempts == 0
 
@@ -157,7 +161,7 @@ def test_retry_after_is_obeyed(hook: Listening, hall: Hall, said: str) -> None:
     with after(115):
         assert hook.deliverer.deliver_once() == 0
     with after(125):
-        assert hook.deliverer.deliver_once() == 31
+        assert delivered(hook) == 31
 
 
 def test_one_who_wants_no_more_is_left_alone_and_the_job_says_so(hook: Listening, hall: Hall) -> None:

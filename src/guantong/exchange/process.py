@@ -20,6 +20,9 @@ from guantong.bundle.depot import Depot, Rejected
 from guantong.bundle.directory import verify_key
 from guantong.bundle.types import Bundle
 from guantong.exchange.errors import JobUnknown
+from guantong.exchange.events.delivering import Deliverer
+from guantong.exchange.events.server import PREFIX as EVENTS
+from guantong.exchange.events.server import EventServer
 from guantong.exchange.mail.link import Line, Link, Peer
 from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.mail.server import Office
@@ -59,7 +62,14 @@ class Exchange:
         """Until SIGTERM or SIGINT; runs under way rest at their next chunk."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        office = Office(self.node, lambda: self._depot.bundle, self.room, url=self._settings.exchange_url)
+        url, key = self._settings.exchange_url, self.node.key
+        events = EventServer(self.node.folder, lambda: self._depot.bundle, url, key=key, code=self.node.code)
+        office = Office(self.node, lambda: self._depot.bundle, self.room, url=url, mounts={EVENTS: events})
+        deliverer = Deliverer(self.node, lambda: self._depot.bundle)
+        # Listeners may be slow: what is being told when the process ends is told again.
+        threading.Thread(
+            target=deliverer.watch, args=(self._stopping,), name="delivering", daemon=True
+        ).start()
         swept = 0.0
         with Serving(office, self._settings.host, self._settings.exchange_port):
             while not self._stopping.is_set():

@@ -22,7 +22,6 @@ from guantong.exchange.sources.opening import addressed
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 
-BATCH = 500
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 3600.0
 EVERY_S = 0.5
 SWEEP_EVERY_S = 3600
@@ -46,7 +45,7 @@ class Listener:
 class Deliverer:
     """Looks after all listeners of this node. One a node: an order has one keeper."""
 
-    def __init__(self, node: Node, bundle: Callable[[], Bundle]) -> None:
+    def __init__(self, node: Node, bundle: Callable[[], Bundle | None]) -> None:
         self._node = node
         self._bundle = bundle
         self._outlets: dict[str, tuple[str, Outlet]] = {}
@@ -55,7 +54,8 @@ class Deliverer:
     def deliver_once(self) -> int:
         """Hand over what waits, a batch for each who listens and is due; how many events were taken."""
         taken = 0
-        for target in events_targets(self._bundle(), self._node.code):
+        bundle = self._bundle()
+        for target in events_targets(bundle, self._node.code) if bundle else ():
             try:
                 taken += self._deliver(target)
             except GuantongError as fault:
@@ -75,9 +75,10 @@ class Deliverer:
 
     def listeners(self) -> list[Listener]:
         """How it stands with each of them."""
+        bundle = self._bundle()
         return [
             told
-            for target in events_targets(self._bundle(), self._node.code)
+            for target in (events_targets(bundle, self._node.code) if bundle else ())
             if (told := self._listener(target)) is not None
         ]
 
@@ -108,7 +109,12 @@ class Deliverer:
         if store.mark("ended") == mark_of(address) or clock.rfc3339(clock.now()) < trouble.get("next_at", ""):
             return 0
         delivered = int(store.mark("delivered") or 0)
-        kept, upto = store.after(delivered, BATCH)
+        try:
+            outlet = self._outlet(target, address)
+        except GuantongError as fault:
+            self._note(store, address, (), Handed(0, why=fault.code), trouble)
+            return 0
+        kept, upto = store.after(delivered, outlet.at_once)
         kept = self._allowed(target, store, kept)
         if not kept:
             # Numbers whose events were dropped, or never given, need not be looked at again.
@@ -116,10 +122,7 @@ class Deliverer:
                 store.put_mark("delivered", str(upto))
             self._sweep(target.id, store, int(store.mark("delivered") or 0))
             return 0
-        try:
-            handed = self._outlet(target, address).hand_over(kept)
-        except GuantongError as fault:
-            handed = Handed(0, why=fault.code)
+        handed = outlet.hand_over(kept)
         self._note(store, address, kept, handed, trouble)
         if handed.why:
             logger.warning("events of %s: %s", target.id, handed.why)
@@ -149,15 +152,19 @@ class Deliverer:
 
     def _allowed(self, target: Target, store: EventStore, kept: Sequence[Kept]) -> list[Kept]:
         """What may be told at this moment, up to the first that must wait; what never may is dropped."""
-        bundle, allowed = self._bundle(), []
+        bundle, allowed = self._bundle(), list[Kept]()
+        if bundle is None:
+            return allowed
         says: dict[str, Say] = {}
         for one in kept:
-            say = says.setdefault(one.grant, may_be_told(bundle, target, one.grant))
+            say = says.get(one.grant)
+            if say is None:
+                say = says[one.grant] = may_be_told(bundle, target, one.grant)
+                if say == "never":
+                    store.drop(one.grant, after=one.n - 1)
             if say == "wait":
                 break
-            if say == "never":
-                store.drop(one.n)
-            else:
+            if say == "yes":
                 allowed.append(one)
         return allowed
 

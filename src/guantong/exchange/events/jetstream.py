@@ -21,6 +21,8 @@ TIMEOUT_S = 10
 class JetStream:
     """``nats://[user:password@]host:port/subject``; without a subject it is ``guantong.<target>``."""
 
+    at_once = 500
+
     def __init__(self, target: str, address: str) -> None:
         parts = urlsplit(address)
         self._server = urlunsplit(parts._replace(path="", query=""))

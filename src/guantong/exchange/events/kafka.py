@@ -21,6 +21,8 @@ _ALLOWED = {"security.protocol", "sasl.mechanism", "ssl.ca.location", "compressi
 class Kafka:
     """``kafka://[user:password@]host:port[,host:port]/topic[?security.protocol=…]``."""
 
+    at_once = 2000
+
     def __init__(self, target: str, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
         parts = urlsplit(address)
         account, _, hosts = parts.netloc.rpartition("@")

@@ -37,7 +37,9 @@ class Handed:
 
 
 class Outlet(Protocol):
-    """The way to one listener."""
+    """The way to one listener. ``at_once`` is how many events it is given: so many a crash may tell twice."""
+
+    at_once: int
 
     def hand_over(self, events: Sequence[Kept]) -> Handed:
         """As many as will go, in their order. Raises nothing that a listener can cause."""

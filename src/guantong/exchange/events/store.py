@@ -146,10 +146,10 @@ class EventStore:
         with self.transaction():
             self._put_mark(name, value)
 
-    def drop(self, n: int) -> None:
-        """An event must not be told any more."""
+    def drop(self, grant: str, *, after: int) -> None:
+        """Events of a grant must not be told any more, from that number on."""
         with self.transaction():
-            self._db.execute("DELETE FROM events WHERE n = ?", (n,))
+            self._db.execute("DELETE FROM events WHERE n > ? AND grant_id = ?", (after, grant))
 
     def expire(self, *, age_s: float = KEPT_S, rows: int = KEPT_ROWS, upto: int | None = None) -> int:
         """Forget what is older, or beyond that many; nothing after number ``upto``. How many went."""

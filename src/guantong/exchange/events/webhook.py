@@ -25,6 +25,8 @@ SIGNED = ("@method", "@target-uri", "content-type", "content-digest")
 class Webhook:
     """One receiver's address. Only its origin can be reached, no redirect is followed."""
 
+    at_once = 20
+
     def __init__(self, node: Node, target: str, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._node = node
         self._url = address.removeprefix("webhook+")
