@@ -1,6 +1,7 @@
 """Reading by the database's own change log: first the whole table, then what was touched."""
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,22 @@ CHANGES: dict[str, Any] = {**COMPARE, "reading": "changes"}
 def logging_url() -> Iterator[str]:
     with databases.postgresql(wal_level="logical", synchronous_commit="on") as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def binary_url() -> Iterator[str]:
+    with databases.mariadb(words=["--log-bin=binlog", "--binlog-format=ROW", "--server-id=1"]) as url:
+        yield url
+
+
+@pytest.fixture
+def lake(tmp_path: Path, binary_url: str) -> Iterator[Pair]:
+    """The same between tables of MariaDB."""
+    source, target = (Place("mysql", binary_url, name) for name in ("person", "pupil"))
+    pair = Pair(tmp_path, source, target)
+    pair.more = {"reading": "changes"}
+    yield pair
+    pair.exchange.close()
 
 
 @pytest.fixture
@@ -195,3 +212,84 @@ def test_files_have_no_log(tmp_path: Path, postgresql_url: str) -> None:
         pair.run(reading="changes")
     assert "compare" in fault.value.details["why_en"]
     pair.exchange.close()
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_mariadb_tells_what_was_touched(lake: Pair, staged: bool) -> None:
+    lake.more["staged"] = staged
+    check_changes(lake)
+
+
+def test_mariadb_tells_of_an_emptied_table(lake: Pair) -> None:
+    check_emptied(lake)
+
+
+def test_mariadb_with_the_least_in_its_log(lake: Pair) -> None:
+    lake.source.do("SET GLOBAL binlog_row_image = 'MINIMAL'")
+    try:
+        check_changes(lake)
+    finally:
+        lake.source.do("SET GLOBAL binlog_row_image = 'FULL'")
+
+
+def test_mariadb_goes_on_in_the_next_file(lake: Pair) -> None:
+    lake.source.fill(range(1, 11))
+    lake.run()
+    lake.source.do("FLUSH BINARY LOGS")
+    lake.source.fill(range(11, 21))
+    lake.source.do("FLUSH BINARY LOGS")
+    assert lake.run().rows == 10
+    assert lake.is_equal()
+
+
+def test_mariadb_that_has_dropped_its_log_asks_for_a_replay(lake: Pair) -> None:
+    lake.source.fill(range(1, 11))
+    lake.run()
+    lake.source.do("DELETE FROM person")
+    lake.source.do("FLUSH BINARY LOGS")
+    # The server drops no log that it believes somebody to be reading.
+    for (number,) in lake.source.do(
+        "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog%'"
+    ):
+        lake.source.do(f"KILL {number}")
+    (status,) = lake.source.do("SHOW MASTER STATUS")
+    deadline = time.monotonic() + 20
+    while len(lake.source.do("SHOW BINARY LOGS")) > 1:
+        assert time.monotonic() < deadline
+        lake.source.do(f"PURGE BINARY LOGS TO '{status[0]}'")
+    with pytest.raises(errors.ChangesLost):
+        lake.run()
+    lake.run(since="")
+    assert lake.target.rows() == []
+
+
+def test_mariadb_that_logs_statements_is_told_so(lake: Pair) -> None:
+    lake.source.do("SET GLOBAL binlog_format = 'MIXED'")
+    try:
+        with pytest.raises(errors.ChangeLogUnusable) as fault:
+            lake.run()
+    finally:
+        lake.source.do("SET GLOBAL binlog_format = 'ROW'")
+    assert "binlog_format is MIXED" in fault.value.details["why_en"]
+
+
+def test_mariadb_without_a_log_is_told_so(tmp_path: Path, mariadb_url: str) -> None:
+    source, target = (Place("mysql", mariadb_url, name) for name in ("person", "pupil"))
+    pair = Pair(tmp_path, source, target)
+    with pytest.raises(errors.ChangeLogUnusable) as fault:
+        pair.run(reading="changes")
+    assert "log_bin" in fault.value.details["why_en"]
+    pair.exchange.close()
+
+
+def test_mariadb_account_that_may_not_replicate(lake: Pair) -> None:
+    lake.source.do("CREATE OR REPLACE USER reader@'127.0.0.1'")
+    lake.source.do("GRANT SELECT ON guantong.* TO reader@'127.0.0.1'")
+    reading = Place.__new__(Place)
+    reading.dialect, reading.table = "mysql", "person"
+    reading.url = lake.source.url.replace("root@", "reader@")
+    other = Pair(lake.exchange.home / "other", reading, lake.target)
+    with pytest.raises(errors.ChangeLogUnusable) as fault:
+        other.run(reading="changes")
+    assert "REPLICATION" in fault.value.details["why_en"]
+    other.exchange.close()

@@ -113,6 +113,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "full": _("everything"),
         "watermark": _("what is new since the last run (watermark)"),
         "compare": _("what differs from the target (comparison)"),
+        "changes": _("what the source's change log tells"),
     },
     "rule": {
         "not_null": _("is there"),

@@ -15,6 +15,7 @@ import pymysql
 
 from guantong.exchange.columns import Column, Kind
 from guantong.exchange.errors import (
+    ChangeLogUnusable,
     ColumnsMissing,
     DatabaseDenied,
     DatabaseLost,
@@ -22,6 +23,7 @@ from guantong.exchange.errors import (
     ExchangeStopped,
     TableVanished,
 )
+from guantong.exchange.sources.changing import ChangeLog
 from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
 
 CONNECT_S = 5
@@ -93,6 +95,20 @@ class MySQLSource:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch becomes a frame
                 yield frame
+
+    def change_log(self, table: str, key: Sequence[str], job: str) -> ChangeLog:
+        """The log of what happens to ``table``, whose rows are found by the columns ``key``."""
+        # An extra, and only needed here.
+        try:
+            from guantong.exchange.sources.mysql_log import MySQLLog  # noqa: PLC0415
+        except ModuleNotFoundError as missing:
+            raise ChangeLogUnusable(
+                name=self._name,
+                why_zh="本机未安装 mysql-replication；请安装附加组件 binlog",
+                why_en="mysql-replication is not installed here; install the extra binlog",
+            ) from missing
+        columns = list((self._found.get(table) or self.find(table)).columns)
+        return MySQLLog(self._name, self._connection, self._address, table, columns, key, job)
 
     def now(self) -> str:
         """See :class:`guantong.exchange.sources.reading.Source`."""
