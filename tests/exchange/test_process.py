@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 import pytest
 from tests.exchange import cast
 from tests.exchange.test_pairs import Place
 
 from guantong.bundle import depot, orders, sealing
-from guantong.bundle.jobs import Limits
+from guantong.bundle.jobs import Check, Limits
 from guantong.bundle.orders import Order
+from guantong.exchange import resending
 from guantong.exchange.process import Exchange
-from guantong.kit import clock
+from guantong.exchange.quarantine import kept
+from guantong.kit import clock, envelope
 from guantong.kit.settings import Settings
 from guantong.kit.suites import INTERNATIONAL
 from guantong.site.commands import exchange as command
@@ -57,7 +60,7 @@ class Node:
         raw = sealing.seal(msgspec.structs.replace(bundle, sequence=self.sequence), self.key)
         depot.publish(self.settings.bundle_folder, raw)
 
-    def order(self, verb: Any, since: str = "", until: str = "") -> None:
+    def order(self, verb: Any, since: str = "", until: str = "", file: str = "") -> None:
         self.number += 1
         order = Order(
             number=self.number,
@@ -67,6 +70,7 @@ class Node:
             at="2026-11-22T00:00:00Z",
             since=since,
             until=until,
+            file=file,
         )
         orders.leave(self.settings.home / "exchange" / "orders", order, self.key)
 
@@ -201,6 +205,48 @@ def test_a_backfill_is_ordered_and_goes_on_after_a_stop(node: Node, monkeypatch:
         "2026-01-01T00:03:00",
         first["high"],
     )
+
+
+def test_corrected_rows_go_through_the_same_gate(node: Node) -> None:
+    pattern = Check(rule="pattern", items=["phone"], pattern=r"^1\d{10}$")
+    node.publish(
+        writing="upsert",
+        key=["person_no"],
+        reading="watermark",
+        watermark="updated_at",
+        checks=[pattern],
+    )
+    node.source.do(
+        "UPDATE person SET phone = ? WHERE person_no = ?", [("none", 7 * 2**40), ("none", 8 * 2**40)]
+    )
+    node.order("run")
+    first = node.until(is_done)
+    assert (first["applied"], first["refused"]) == (198, 2)
+    (path,) = kept(node.settings.home / "exchange" / "quarantine", cast.JOB)
+    rows = pl.read_parquet(path).with_columns(phone=pl.Series(["13900000007", "still wrong"]))
+    folder = resending.place(node.settings.home / "exchange", cast.JOB)
+    folder.mkdir(parents=True)
+    rows.write_csv(folder / "a.csv")
+    node.order("resend", file="a.csv")
+    told = node.until(lambda told: told["run"] != first["run"] and is_done(told))
+    assert (told["applied"], told["refused"], told["high"]) == (1, 1, first["high"])
+    assert node.target.do(f"SELECT phone FROM pupil WHERE person_no = {7 * 2**40}") == [("13900000007",)]
+    assert not any(folder.iterdir())
+    ledger = node.target.do(f"SELECT manifest FROM guantong_ledger WHERE run = '{told['run']}' AND chunk = 1")
+    assert envelope.read(ledger[0][0].encode()).body["resent"] == "a.csv"
+    # The next increment begins where the last one ended.
+    node.order("run")
+    assert node.until(lambda now: now["run"] != told["run"] and is_done(now))["read"] == 1
+
+
+def test_a_job_that_replaces_its_table_takes_no_corrections(node: Node) -> None:
+    node.publish(key=["person_no"])
+    node.order("run")
+    node.until(is_done)
+    node.order("resend", file="a.csv")
+    told = node.until(lambda told: told["state"] == "stopped")
+    assert told["error"]["code"] in {"job_misdeclared", "table_vanished"}
+    assert len(node.target.rows()) == 200
 
 
 def test_what_a_crash_broke_off_goes_on_first(node: Node) -> None:

@@ -19,7 +19,7 @@ from guantong.kit.suites import SigningKey, VerifyKey
 
 KIND = "guantong/order@v1"
 TAKEN = "taken"
-Verb = Literal["run", "stop", "cancel", "replay", "backfill"]
+Verb = Literal["run", "stop", "cancel", "replay", "backfill", "resend"]
 
 
 class Order(Statement, frozen=True):
@@ -30,7 +30,8 @@ class Order(Statement, frozen=True):
     - ``cancel``: end at the next chunk, and give the open run up;
     - ``replay``: begin a new run from the watermark ``since`` (empty: from the beginning);
     - ``backfill`` (补数): begin a run over the watermarks from ``since`` (empty: the first) to ``until``, both
-      included, that leaves the job's own watermark where it is.
+      included, that leaves the job's own watermark where it is;
+    - ``resend`` (补正重送): begin a run over the corrected rows of ``file``, which lies at the reading place.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Order(Statement, frozen=True):
     at: str
     since: str = ""
     until: str = ""
+    file: str = ""
 
 
 class OrderTampered(GuantongError):

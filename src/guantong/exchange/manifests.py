@@ -58,6 +58,7 @@ class Scribe:
         node: str,
         expected: int = 0,
         until: str = "",
+        resent: str = "",
     ) -> None:
         """``node`` is the provider's; ``expected`` the source's estimate of the run's rows, 0 if it has none.
 
@@ -81,6 +82,9 @@ class Scribe:
             "target": job.target,
             "writing": job.writing,
         }
+        if resent:
+            # Not from the source itself: rows that its officer corrected and handed in.
+            self._head["resent"] = resent
 
     def sign(self, contents: Contents, columns: Mapping[str, Column], *, is_ordered: bool) -> Manifest:
         """The manifest of the next chunk. ``is_ordered``: the run could resume after it."""

@@ -47,6 +47,8 @@ class Start:
     """The last closed run as the receiving side knows it: empty if none, or none to rely on; None: one stands open."""
     until: str = ""
     """Of a backfill: where its range ends. ``high`` is then the job's own watermark, which stays as it is."""
+    resent: str = ""
+    """The file of corrected rows that stands in for the source; ``high`` is kept here, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class Producer:
             suite=node.suite,
             node=node.code,
             until=start.until,
+            resent=start.resent,
         )
 
     def _parcel(
@@ -179,7 +182,7 @@ class Producer:
             )  # fmt: skip
         state.check(self._permit)
         item = self._permit.job.watermark
-        if item and not start.until:
+        if item and not (start.until or start.resent):
             high = capped(highest(rows, item, self.kinds[item]), now, self.kinds[item])
             state.high = later(state.high, high, self.kinds[item])
         state.place = self._place(rows, state.place)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Binding, Bundle
 from guantong.exchange.ahead import ahead
@@ -27,6 +29,7 @@ from guantong.exchange.node import Node
 from guantong.exchange.producing import Parcel, Producer
 from guantong.exchange.progress import Progress, progress_path
 from guantong.exchange.receiving import Receiver
+from guantong.exchange.resending import Resent, place, standing_in
 from guantong.exchange.sealing import wrap_for
 from guantong.exchange.sending import Sending
 from guantong.exchange.sources.opening import open_source
@@ -77,6 +80,8 @@ def run(
             progress.end("paused" if fault.status >= 500 else "stopped", fault)
             raise
         progress.end("waiting" if outcome is None else "done")
+        if isinstance(since, Resent):
+            (place(node.folder, job) / since.file).unlink(missing_ok=True)
         return outcome
 
 
@@ -109,10 +114,13 @@ class _Run:
             case "taking":
                 return self._take_what_came()
             case "sending":
-                with self._producing() as (producer, binding):
+                with self._producing(since) as (producer, binding):
                     return self._send(producer, binding, since)
             case "whole":
-                with self._producing() as (producer, binding), self._receiving(producer) as receiver:
+                with (
+                    self._producing(since) as (producer, binding),
+                    self._receiving(producer) as receiver,
+                ):
                     receiver.sign_for_the_last(producer.declaration)
                     if self._permit.job.staged:
                         return self._staged(producer, binding, since)
@@ -144,9 +152,12 @@ class _Run:
                 receiver.give_up()
 
     @contextmanager
-    def _producing(self) -> Iterator[tuple[Producer, Binding]]:
-        binding = self._bound()
-        addresses, digest = self._node.addresses(), self._node.suite.digest_name
+    def _producing(self, since: Since | None = None) -> Iterator[tuple[Producer, Binding]]:
+        binding, addresses = self._bound(), self._node.addresses()
+        if isinstance(since, Resent):
+            binding, addresses = standing_in(binding, place(self._node.folder, self._job))
+            binding = msgspec.structs.replace(binding, table=since.file)
+        digest = self._node.suite.digest_name
         with closing(open_source(binding, addresses, digest=digest)) as source:
             found = source.find(binding.table)
             if self._permit.job.reading == "full":
@@ -200,7 +211,6 @@ class _Run:
         last = now if has_chunks else Standing(previous=start.previous, high=start.high)
         end = producer.closing(start, last.previous, last.high, last.rows)
         rows, chunks = receiver.close_run(end)
-        producer.settle(start.run)
         producer.settle(start.run)
         return self._outcome(start.run, chunks, rows)
 

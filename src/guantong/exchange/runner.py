@@ -12,6 +12,7 @@ from guantong.bundle.types import Bundle
 from guantong.exchange.ends import part_of, whither
 from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.node import Node
+from guantong.exchange.resending import Resent
 from guantong.exchange.run import Outcome, give_up, run
 from guantong.exchange.starting import Since, Span
 from guantong.exchange.timetable import broken_off, due
@@ -101,6 +102,8 @@ class Runner:
             self.start(order.job, since=order.since)
         elif order.verb == "backfill":
             self.start(order.job, since=Span(order.since, order.until))
+        elif order.verb == "resend":
+            self.start(order.job, since=Resent(order.file))
         elif order.verb == "stop":
             self._held.setdefault(order.job, threading.Event()).set()
         return True

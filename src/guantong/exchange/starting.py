@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from guantong.bundle.jobs import Job
 from guantong.exchange.errors import JobChangedMidway, JobMisdeclared
 from guantong.exchange.producing import Producer, Start
+from guantong.exchange.resending import Resent, demand_resendable
 from guantong.exchange.targets.applying import Standing
 from guantong.exchange.watermarks import floor_of
 from guantong.kit import clock, envelope
@@ -19,8 +20,8 @@ class Span:
     until: str
 
 
-Since = str | Span
-"""From where a fresh run is to read: a watermark (empty: the beginning), or a range of them."""
+Since = str | Span | Resent
+"""From where a fresh run is to read: a watermark (empty: the beginning), a range of them, or corrected rows."""
 
 
 def start_from(
@@ -31,9 +32,13 @@ def start_from(
     An open run goes on if its source has an order and the job still says the same. Otherwise it starts over,
     which harms nobody if its rows are not in the target yet, or meet their equals there. JobChangedMidway if
     neither is so. ``since`` asks for a fresh run from that watermark (empty: from the beginning),
-    or, with a :class:`Span`, for one that leaves the job's own watermark where it is.
+    or, with a :class:`Span` or :class:`Resent`, for one that leaves the job's own watermark where it is.
     """
     job = producer.job
+    if isinstance(since, Resent):
+        demand_resendable(job)
+        # Should it break, the next increment begins where it would have begun anyway.
+        return Start(_name(), floor=standing.high, high=standing.high, resent=since.file), True
     if since is not None:
         if job.writing == "append" and not job.key:
             raise JobMisdeclared(
