@@ -256,3 +256,7 @@ STRANGER_APPLICATION = "guangan-statistics"
 THEME_SOURCE, THEME_TABLE = "education_theme", "enrolment_licences"
 THEME_RESOURCE = "3070511600004/000001"
 THEME_COLUMNS = {"uscc": "uscc", "name": "company", "state": "state", "established_on": "established_on"}
+# 国家基础库: where the ministry gathers what cities send up. 人口专题表: what comes down to the city's bureau.
+BASE_APPLICATION, BASE_SOURCE, BASE_TABLE = "national-base", "national_base", "business_licences"
+DOWN_RESOURCE, DOWN_TABLE = "1010010000001/000001", "enrolment_population"
+DOWN_COLUMNS = {"id_number": "id_number", "name": "name", "birth_date": "born_on"}

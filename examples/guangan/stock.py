@@ -9,7 +9,7 @@ import os
 import secrets
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -62,6 +62,7 @@ class Stock:
         self.tables()
         if self.node == "000000":
             self.data_sources()
+            self.national_base()
         self.log_ins()
         self.walk_file()
         self.secrets_file()
@@ -285,21 +286,56 @@ class Stock:
             for name in own
         }
         if self.node == "511600":
-            sources |= self._theme_table()
+            sources |= self._theme_tables()
+        if self.node == "000000":
+            sources |= self._base_table()
         path = self.settings.home / "sources.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(sources), encoding="utf-8")
 
-    def _theme_table(self) -> dict[str, str]:
-        """The education bureau's empty theme table, in a database of its own; its address."""
-        from examples.guangan.places import THEME_COLUMNS, THEME_SOURCE, THEME_TABLE  # noqa: PLC0415
+    def _theme_tables(self) -> dict[str, str]:
+        """The education bureau's empty theme tables, in a database of their own; its address."""
+        from examples.guangan import places  # noqa: PLC0415
 
         path = self.settings.home / "theme.sqlite3"
-        columns = ", ".join(f'"{column}" TEXT' for column in THEME_COLUMNS.values())
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute(f'CREATE TABLE IF NOT EXISTS "{THEME_TABLE}" ({columns})')
-            connection.commit()
-        return {THEME_SOURCE: f"sqlite://{path}"}
+        _empty_table(path, places.THEME_TABLE, places.THEME_COLUMNS.values())
+        _empty_table(path, places.DOWN_TABLE, places.DOWN_COLUMNS.values())
+        return {places.THEME_SOURCE: f"sqlite://{path}"}
+
+    def _base_table(self) -> dict[str, str]:
+        """The nation's empty base table; its database's address."""
+        from examples.guangan import places  # noqa: PLC0415
+
+        path = self.settings.home / "base.sqlite3"
+        _empty_table(path, places.BASE_TABLE, places.THEME_COLUMNS.values())
+        return {places.BASE_SOURCE: f"sqlite://{path}"}
+
+    def national_base(self) -> None:
+        """The program by which the ministry fills its base; its key."""
+        from examples.guangan import places  # noqa: PLC0415
+        from guantong.federation.keys import load_key, write_secret  # noqa: PLC0415
+        from guantong.identity.actions import register_application  # noqa: PLC0415
+        from guantong.identity.models import Organisation  # noqa: PLC0415
+        from guantong.kit.suites import INTERNATIONAL  # noqa: PLC0415
+
+        path = self.settings.key_folder / "base.key"
+        write_secret(path, INTERNATIONAL.generate(places.BASE_APPLICATION).to_text)
+        register_application(
+            places.BASE_APPLICATION,
+            "国家法人基础库",
+            organisation=Organisation.objects.get(code=places.DEPARTMENTS["mps"].code),
+            public_key=load_key(path).public.to_text(),
+            clearance=3,
+            by=self.by,
+            at=self.at,
+        )
+
+
+def _empty_table(path: Path, table: str, columns: Iterable[str]) -> None:
+    said = ", ".join(f'"{column}" TEXT' for column in columns)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({said})')
+        connection.commit()
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ from examples.guangan.visitor import Visitor
 ROOT = Path(__file__).parents[2]
 PARTS = ("web", "gateway", "log", "exchange")
 # Bump when the town's content changes, so that an old one is built anew.
-EDITION = "1"
+EDITION = "2"
 
 
 class TownBusy(RuntimeError):

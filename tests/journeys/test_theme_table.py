@@ -1,11 +1,8 @@
 """A city department's table, collected into the education bureau's theme table by the data plane's own process."""
 
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,18 +15,6 @@ from examples.guangan.town import Town
 pytestmark = pytest.mark.town
 
 CITY = "511600"
-
-
-@pytest.fixture
-def exchanging(told: Story) -> Iterator[Town]:
-    """The told town, whose city also runs its exchange."""
-    words = [sys.executable, "-m", "guantong", "exchange"]
-    process = subprocess.Popen(words, env=told.town.environment(CITY), stdout=subprocess.DEVNULL)
-    try:
-        yield told.town
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
 
 
 def until(look: Callable[[], Any], what: str) -> Any:
@@ -75,8 +60,8 @@ def rows_of(path: Path, table: str, columns: list[str]) -> list[tuple[Any, ...]]
         return sorted(connection.execute(f'SELECT {", ".join(columns)} FROM "{table}"').fetchall())
 
 
-def test_business_licences_are_collected_every_night(exchanging: Town) -> None:
-    town, grant = exchanging, granted(exchanging)
+def test_business_licences_are_collected_every_night(told: Story) -> None:
+    town, grant = told.town, granted(told.town)
     officer = town.visitor("education-officer")
     declared = officer.post(
         f"/share/jobs/declare?grant={grant}",

@@ -142,6 +142,7 @@ class Serving:
 
     def __init__(self, office: Office, host: str, port: int) -> None:
         """Listen at once, so that a port that is taken is told here."""
+        self._office = office
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -159,6 +160,7 @@ class Serving:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._office.close()
         self._server.should_exit = True
         self._thread.join(timeout=5)
         self._socket.close()

@@ -33,7 +33,8 @@ from guantong.dispatch.actions.ordering import (
     run_now,
     send_order,
 )
-from guantong.dispatch.actions.remote import receive_half, receive_job, receive_order, tell_providers
+from guantong.dispatch.actions.portraits import tell_providers
+from guantong.dispatch.actions.remote import receive_half, receive_job, receive_order
 
 __all__ = [
     "backfill",

@@ -12,6 +12,7 @@ from django.db.models import Q
 from guantong.bundle import orders
 from guantong.bundle.orders import Order, Verb
 from guantong.dispatch import queries
+from guantong.dispatch.actions.portraits import tell_provider
 from guantong.dispatch.errors import (
     BackfillWrong,
     JobStateWrong,
@@ -263,6 +264,8 @@ def _order_anew(job: Job, verb: Verb, *, since: str, until: str = "", by: Actor,
 def _order(job: Job, verb: Verb, *, since: str = "", until: str = "", by: Actor, at: datetime) -> None:
     """Order it wherever rows are read or written: here, at an edge, at the provider's node."""
     if queries.is_home(job) and job.grant.provider_node != settings.NODE.node:
+        # An order must not overtake what it is about.
+        tell_provider(job, by=by, at=at)
         said = {"job": job.code, "verb": verb, "since": since, "until": until}
         payload = {"to": job.grant.provider_node, "topic": "job.ordered", "payload": said}
         enqueue("node.message", payload, by=by, at=at)

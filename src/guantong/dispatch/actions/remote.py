@@ -10,40 +10,23 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from django.conf import settings
-from django.db import transaction
 
 from guantong.bundle.orders import Verb
 from guantong.dispatch import queries
 from guantong.dispatch.actions.ordering import order_here
+from guantong.dispatch.actions.portraits import Portrait
 from guantong.dispatch.errors import RemoteJobWrong
-from guantong.dispatch.models import Job, JobState, Run, RunState, Target
-from guantong.dispatch.types import Declaration
+from guantong.dispatch.models import Job, Run, RunState, Target
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
-from guantong.kit import canonical, clock
-from guantong.kit.suites import INTERNATIONAL
+from guantong.kit import clock
 from guantong.sharing.models import Grant
-from guantong.sharing.types import Code, Line
+from guantong.sharing.types import Code
 
 TELL_EVERY_S = 3.0
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Short = Annotated[str, msgspec.Meta(max_length=80)]
 Text = Annotated[str, msgspec.Meta(max_length=64)]
-
-
-class Portrait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A job as its home tells the provider's node. Of the target only what the provider must know."""
-
-    code: Code
-    name: Line
-    terms: Declaration
-    state: JobState
-    version: Annotated[int, msgspec.Meta(ge=1)]
-    target: Code
-    organisation: Code
-    reader: Annotated[str, msgspec.Meta(max_length=400)]
-    declared_by: Annotated[str, msgspec.Meta(max_length=120)]
-    declared_at: str
 
 
 class Ordered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,23 +55,6 @@ class Half(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Count = 0
     code: Short = ""
     """Of what ended it, if something did."""
-
-
-def tell_providers(*, by: Actor, at: datetime) -> int:
-    """Tell the provider's node of every job of ours that it does not know as it is now; how many. By the worker."""
-    own = settings.NODE.node
-    ours = Job.objects.filter(target__node=own).exclude(grant__provider_node=own)
-    told = 0
-    for job in ours.select_related("grant", "target"):
-        portrait = msgspec.to_builtins(_portrait(job))
-        digest = INTERNATIONAL.digest(canonical.dumps(portrait)).hex()
-        if digest != job.told:
-            with transaction.atomic():
-                payload = {"to": job.grant.provider_node, "topic": "job.declared", "payload": portrait}
-                enqueue("node.message", payload, by=by, at=at)
-                Job.objects.filter(pk=job.pk).update(told=digest)
-            told += 1
-    return told
 
 
 def receive_job(payload: dict[str, Any], *, sender: str, by: Actor, at: datetime) -> Job:
@@ -244,21 +210,6 @@ def is_from(body: dict[str, Any], sender: str) -> bool:
         and Grant.objects.filter(
             code=body["grant"], provider_node=ends["provider"], consumer_node=ends["consumer"]
         ).exists()
-    )
-
-
-def _portrait(job: Job) -> Portrait:
-    return Portrait(
-        code=job.code,
-        name=job.name,
-        terms=queries.declaration_of(job),
-        state=JobState(job.state),
-        version=job.version,
-        target=job.target.code,
-        organisation=job.target.organisation,
-        reader=queries.reader_of(job.target),
-        declared_by=job.declared_by,
-        declared_at=clock.rfc3339(job.declared_at),
     )
 
 

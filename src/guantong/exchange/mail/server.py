@@ -69,6 +69,8 @@ class Office:
         self._door = Doorkeeper()
         self._arrived: asyncio.Event | None = None
         self._holding = Holding()
+        self._is_closing = False
+        self._wake: Callable[[], None] | None = None
         self._doors: dict[tuple[str, str], Callable[[str, Bundle, bytes], Awaitable[Outgoing]]] = {
             ("POST", "/v1/postings"): self._hand_over,
             ("GET", "/v1/postings/next"): self._next,
@@ -96,6 +98,12 @@ class Office:
             logger.exception("a request failed: %s", type(fault).__name__)
             answer = as_json(500, {"error": InternalFault().as_json(), "node": self._node.code})
         await deliver(send, self._signed(head, answer))
+
+    def close(self) -> None:
+        """Send those who wait for postings home; from any thread."""
+        self._is_closing = True
+        if self._wake is not None:
+            self._wake()
 
     async def _served(self, head: Incoming, receive: Receive) -> Outgoing:
         if head.path == "/health":
@@ -131,7 +139,7 @@ class Office:
         del bundle, body
         deadline = asyncio.get_running_loop().time() + LONGEST_WAIT_S
         arrived = self._listening()
-        while True:
+        while not self._is_closing:
             arrived.clear()
             posting = await asyncio.to_thread(self._for, caller)
             if posting is not None:
@@ -139,11 +147,12 @@ class Office:
                 return Outgoing(200, posting.packed(), headers)
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
-                return Outgoing(204, b"", {})
+                break
             try:
                 await asyncio.wait_for(arrived.wait(), min(left, 1.0))
             except TimeoutError:
                 continue
+        return Outgoing(204, b"", {})
 
     async def _taken(self, caller: str, bundle: Bundle, body: bytes) -> Outgoing:
         name = _name(body)
@@ -177,6 +186,7 @@ class Office:
             def tell() -> None:
                 loop.call_soon_threadsafe(arrived.set)
 
+            self._wake = tell
             self._room.listen(tell)
         return self._arrived
 
