@@ -17,8 +17,7 @@ from tests.exchange import cast
 from tests.exchange.listening import DATED, Listening, numbers, words
 
 from guantong.exchange import errors
-from guantong.exchange.columns import GONE
-from guantong.exchange.events.cloud import plain, told_by
+from guantong.exchange.events.cloud import plain
 from guantong.exchange.events.store import EventStore
 from guantong.exchange.quarantine import kept
 from guantong.exchange.targets.applying import Entry
@@ -93,23 +92,6 @@ def test_the_same_row_in_the_same_state_is_one_event(listening: Listening) -> No
     )
     listening.run()
     assert numbers(listening.told()) == [*range(1, 31), 3]
-
-
-def told(listening: Listening, rows: pl.DataFrame, **job: Any) -> list[dict[str, Any]]:
-    from guantong.exchange.decide import permit
-
-    listening.job |= job
-    allowed = permit(listening.bundle(), cast.JOB, at=clock.now())
-    telling = told_by(cast.CITY, allowed, ("person_no",), b"salt")
-    entry = Entry("r", 1, rows.height, b"{}", (), "", "d")
-    return [json.loads(event.body) for _, event in telling.rows(rows, entry)]
-
-
-def test_a_tombstone_tells_the_key_and_nothing_else(listening: Listening) -> None:
-    rows = pl.DataFrame({"person_no": [1, 2], "name": ["张三", "李四"], GONE: [False, True]})
-    changed, gone = told(listening, rows)
-    assert (changed["type"], changed["data"]) == ("guantong.row.changed", {"person_no": 1, "name": "张三"})
-    assert (gone["type"], gone["data"]) == ("guantong.row.gone", {"person_no": 2})
 
 
 def test_values_that_json_has_no_word_for() -> None:
@@ -234,3 +216,20 @@ def told_in(home: Path) -> list[Any]:
         return [json.loads(one.body) for one in store.after(0, 100_000)[0]]
     finally:
         store.close()
+
+
+def test_a_deleted_row_is_told_as_gone(listening: Listening) -> None:
+    listening.source.fill(range(1, 31))
+    listening.run(writing="upsert", key=["person_no"], reading="compare")
+    listening.source.do("DELETE FROM person WHERE person_no = 7 << 40")
+    listening.source.do("UPDATE person SET name = '新' WHERE person_no = 9 << 40")
+    listening.run()
+    events = listening.told()
+    rows = [one for one in events if one["type"] != "guantong.batch.arrived"]
+    assert numbers(events) == [*range(1, 31), 9]
+    (gone,) = [one for one in rows if one["type"] == "guantong.row.gone"]
+    assert gone["data"] == {"person_no": 7 << 40}
+    (changed,) = [
+        one for one in rows if one["type"] == "guantong.row.changed" and one["data"]["person_no"] == 7 << 40
+    ]
+    assert changed["subject"] == gone["subject"]

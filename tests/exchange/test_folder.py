@@ -19,11 +19,10 @@ from tests.exchange import cast
 from tests.exchange.delivery import Delivery, tree, words
 
 from guantong.exchange import errors
-from guantong.exchange.columns import GONE
-from guantong.exchange.files import PIECE
+from guantong.exchange.files import COLUMNS, PIECE
 from guantong.exchange.quarantine import kept
 from guantong.exchange.sources.folder import FolderSource, fits
-from guantong.exchange.targets.applying import Entry, Landing
+from guantong.exchange.targets.applying import Entry, Landing, Load
 from guantong.exchange.targets.folder import FolderTarget
 from guantong.kit import clock
 
@@ -96,6 +95,18 @@ def test_a_mirror_lets_go_of_what_it_brought_and_of_nothing_else(desk: Delivery,
     desk.run(**way)
     assert desk.arrived() == tree(desk.source) | {"theirs.txt": b"not ours"}
     assert not (desk.target / "二〇二六").exists()
+
+
+def test_comparison_finds_files_that_are_gone(desk: Delivery) -> None:
+    filled(desk)
+    way: dict[str, Any] = {"reading": "compare"}
+    desk.run(**way)
+    assert desk.arrived() == tree(desk.source)
+    (desk.source / "a.bin").unlink()
+    desk.write("空.txt", b"not empty")
+    (desk.target / "theirs").write_bytes(b"x")
+    assert desk.run(**way).rows < 10
+    assert desk.arrived() == tree(desk.source) | {"theirs": b"x"}
 
 
 def test_only_what_is_new_travels(desk: Delivery) -> None:
@@ -218,15 +229,11 @@ def test_a_tombstone_takes_its_file_away_and_no_other(desk: Delivery) -> None:
         (desk.target / name).parent.mkdir(exist_ok=True)
         (desk.target / name).write_bytes(b"x")
     target = landed(desk)
-    rows = pl.DataFrame(
-        {
-            "file": ["sub/b", "../发出/d"], "offset": [0, 0], "size": [None, None], "digest": [None, None],
-            "modified": [None, None], "content": [None, None], GONE: [True, True],
-        }
-    )  # fmt: skip
+    keys = pl.DataFrame({"file": ["sub/b", "../发出/d", "c"], "offset": [0, 0, PIECE]})
+    nothing = pl.DataFrame(schema={name: column.dtype for name, column in COLUMNS.items()})
     desk.write("d", b"kept")
     target.begin("r1", fresh=True)
-    target.apply(target.encode(rows), Entry("r1", 1, 2, b"{}", (), "", "d"))
+    target.apply(Load(3, nothing, target.encode_gone(keys)), Entry("r1", 1, 3, b"{}", (), "", "d"))
     target.close()
     assert set(desk.arrived()) == {"a", "c"}
     assert tree(desk.source) == {"d": b"kept"}

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from guantong.exchange.columns import GONE
 from guantong.exchange.decide import Permit
 from guantong.exchange.targets.applying import Entry
 from guantong.kit import clock
@@ -54,12 +53,19 @@ class Told:
         """An event for each row, with the row's number."""
         moment = clock.rfc3339(clock.now())
         for number, row in enumerate(rows.iter_rows(named=True)):
-            is_gone = bool(row.pop(GONE, False))
-            data = {name: plain(value) for name, value in row.items() if not is_gone or name in self.key}
-            subject = self._subject(data)
-            name = self._id(data, entry, number, is_gone=is_gone)
-            body = self._body(name, VANISHED if is_gone else CHANGED, moment, subject, data, entry)
+            data = {name: plain(value) for name, value in row.items()}
+            subject, name = self._subject(data), self._id(data, entry, number)
+            body = self._body(name, CHANGED, moment, subject, data, entry)
             yield number, Event(name, self.permit.grant.id, subject, body)
+
+    def gone(self, keys: pl.DataFrame, entry: Entry, *, start: int) -> Iterator[Event]:
+        """An event for each row that is no more, of which the key alone is told; ``start`` rows came before them."""
+        moment = clock.rfc3339(clock.now())
+        for number, row in enumerate(keys.iter_rows(named=True), start):
+            data = {name: plain(row[name]) for name in self.key}
+            subject, name = self._subject(data), self._place(entry, number)
+            body = self._body(name, VANISHED, moment, subject, data, entry)
+            yield Event(name, self.permit.grant.id, subject, body)
 
     def arrived(self, entry: Entry) -> Event:
         """The event that a run is whole."""
@@ -74,12 +80,15 @@ class Told:
         told = msgspec.json.encode([data.get(name) for name in self.key])
         return hmac.digest(self.salt, b"subject\n" + told, "sha256").hex()[:32]
 
-    def _id(self, data: Mapping[str, Any], entry: Entry, number: int, *, is_gone: bool) -> str:
+    def _id(self, data: Mapping[str, Any], entry: Entry, number: int) -> str:
         """The same for the same row in the same state, where rows are dated; else for the same place in a run."""
-        if not self.dated or is_gone or data.get(self.dated) is None:
-            return f"{self.permit.job.id}/{entry.run}/{entry.chunk}/{number}"
+        if not self.dated or data.get(self.dated) is None:
+            return self._place(entry, number)
         told = msgspec.json.encode([self.permit.target.id, self.permit.grant.id, *sorted(data.items())])
         return hmac.digest(self.salt, b"event\n" + told, "sha256").hex()
+
+    def _place(self, entry: Entry, number: int) -> str:
+        return f"{self.permit.job.id}/{entry.run}/{entry.chunk}/{number}"
 
     def _body(
         self, name: str, kind: str, moment: str, subject: str, data: Mapping[str, Any], entry: Entry

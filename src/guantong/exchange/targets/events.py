@@ -67,6 +67,10 @@ class EventsTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         return Load(rows.height, rows)
 
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        return keys
+
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         rows = load.data
@@ -74,6 +78,8 @@ class EventsTarget:
         self._check_backlog(load.rows)
         with self._truthful():
             events = self._fitting(rows, entry)
+            if isinstance(load.gone, pl.DataFrame):
+                events += self._told.gone(load.gone, entry, start=rows.height)
             self._store.append(self._landing.job, entry, events, is_aside=self._landing.aside)
 
     def close_run(self, entry: Entry) -> None:

@@ -17,7 +17,6 @@ from urllib.parse import unquote, urlsplit
 import polars as pl
 
 from guantong.evidence.spool import sync_folder
-from guantong.exchange.columns import GONE
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import JobMisdeclared, TableVanished, TargetFull
 from guantong.exchange.files import COLUMNS, KEY, OWN, inside
@@ -95,6 +94,10 @@ class FolderTarget:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         return Load(rows.height, rows)
 
+    def encode_gone(self, keys: pl.DataFrame) -> object:
+        """See :class:`guantong.exchange.targets.applying.Target`."""
+        return keys
+
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         rows = load.data
@@ -102,7 +105,9 @@ class FolderTarget:
         with self._truthful():
             if self._ledger.has(entry):
                 return
-            for row in self._present(rows).select(list(COLUMNS)).iter_rows():
+            if isinstance(load.gone, pl.DataFrame):
+                self._drop_gone(load.gone)
+            for row in rows.select(list(COLUMNS)).iter_rows():
                 self._take(Piece(*row), entry)
             if self._part is not None:
                 self._part.sync()
@@ -125,14 +130,13 @@ class FolderTarget:
 
     # ── one piece ──
 
-    def _present(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that are pieces. Files of which tombstones tell go here too, unless nothing here may change."""
-        if GONE not in rows.columns:
-            return rows
-        for name in rows.filter(pl.col(GONE))["file"].unique().to_list():
-            if self._landing.writing == "upsert" and inside(name):
+    def _drop_gone(self, keys: pl.DataFrame) -> None:
+        """Files whose first piece has gone are gone; the rest of one that is shorter now comes anew as a whole."""
+        if self._landing.writing != "upsert":
+            return
+        for name in keys.filter(pl.col("offset") == 0)["file"].to_list():
+            if inside(name):
                 self._place.drop(name)
-        return rows.filter(~pl.col(GONE))
 
     def _take(self, piece: Piece, entry: Entry) -> None:
         """Write one piece to its part, and the whole file where it belongs if it was the last."""
