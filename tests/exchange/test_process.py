@@ -16,7 +16,7 @@ from tests.exchange.test_pairs import Place
 from guantong.bundle import depot, orders, sealing
 from guantong.bundle.jobs import Check, Limits
 from guantong.bundle.orders import Order
-from guantong.exchange import resending
+from guantong.exchange import errors, resending
 from guantong.exchange.process import Exchange
 from guantong.exchange.quarantine import kept
 from guantong.kit import clock, envelope
@@ -268,3 +268,34 @@ def test_one_run_from_the_terminal(
     assert "200 / 200" in capsys.readouterr().err
     assert command.main(["--run", "nothing"]) == 1
     assert "nothing" in capsys.readouterr().err
+
+
+def test_what_was_paused_runs_again_by_itself(node: Node) -> None:
+    node.publish(every_s=1)
+    first = node.until(is_done)
+    assert node.exchange
+    node.order("stop")
+    node.exchange.look()
+    node.publish(every_s=1, active=False)
+    node.exchange.look()
+    node.publish(every_s=1)
+    node.until(lambda told: is_done(told) and told["run"] > first["run"])
+
+
+def test_a_paused_job_can_be_given_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.publish(key=["person_no"])
+    with monkeypatch.context() as patch:
+        patch.setattr("guantong.exchange.receiving.Receiver.close_run", _unplugged)
+        node.order("run")
+        node.until(lambda told: told["state"] == "paused")
+    node.publish(key=["person_no"], active=False)
+    node.order("cancel")
+    assert node.exchange
+    node.exchange.look()
+    node.close()
+    left = node.target.do("SELECT count(*) FROM guantong_ledger")
+    assert left == [(0,)]
+
+
+def _unplugged(*_: object) -> None:
+    raise errors.DatabaseLost(name="education")

@@ -262,3 +262,30 @@ class BackfillWrong(GuantongError):
     status = 422
     zh = "补数范围有误：{why_zh}。"
     en = "The range to backfill is wrong: {why_en}."
+
+
+class NotYourRows(GuantongError):
+    """Refused rows are personal data: each side sees those that its own gate refused, and nobody else does."""
+
+    code = "not_your_rows"
+    status = 403
+    zh = "不合格行只向拒收它们的一方开放：提供方看源端拒收的，使用方看落地端拒收的。"
+    en = "Refused rows are shown only to the side whose gate refused them."
+
+
+class RowsElsewhere(GuantongError):
+    """The quarantine lies at an edge, or at another node."""
+
+    code = "rows_elsewhere"
+    status = 409
+    zh = "这些行留在读取它们的地方（前置机或对方节点），请在那里查看和更正。"
+    en = "These rows stay where they were read, at an edge or another node; look at and correct them there."
+
+
+class ResendWrong(GuantongError):
+    """The corrected rows cannot be sent."""
+
+    code = "resend_wrong"
+    status = 422
+    zh = "补正文件无法重送：{why_zh}。"
+    en = "The corrected rows cannot be sent: {why_en}."

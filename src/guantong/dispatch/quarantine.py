@@ -7,6 +7,7 @@ from pathlib import Path
 from pyarrow import parquet
 
 REASONS = "reasons"
+MOST_ROWS = 50_000
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -30,3 +31,23 @@ def summary(folder: Path, job: str, run: str) -> tuple[dict[str, int], int]:
 
 def _shown(reason: str) -> str:
     return reason.replace("\0", "\ufffd")[:200]
+
+
+def rows(folder: Path, job: str, run: str, side: str) -> tuple[list[str], list[list[str | None]]]:
+    """The refused rows of a run as text, with the names of their columns; at most ``MOST_ROWS``.
+
+    ``side`` is whose gate refused them: ``provider`` or ``target``.
+    """
+    names: list[str] = []
+    found: list[list[str | None]] = []
+    for file in sorted((folder / _SAFE.sub("_", job)).glob(f"{_SAFE.sub('_', run)}-*-{side}.parquet")):
+        try:
+            table = parquet.read_table(file)
+        except (OSError, ValueError):
+            continue
+        names = names or [*(name for name in table.column_names if name != REASONS), REASONS]
+        for row in table.to_pylist():
+            found.append([None if row.get(name) is None else str(row[name]) for name in names])
+            if len(found) >= MOST_ROWS:
+                return names, found
+    return names, found

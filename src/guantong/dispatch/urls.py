@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from guantong.dispatch import calendar_views, change_views, edge_views, target_views, views, watching
+from guantong.dispatch import (
+    calendar_views,
+    change_views,
+    edge_views,
+    refused_views,
+    target_views,
+    views,
+    watching,
+)
 
 urlpatterns = [
     path("share/jobs/", views.jobs, name="jobs"),
@@ -11,7 +19,9 @@ urlpatterns = [
     path("share/jobs/<str:code>/change", change_views.change, name="job-change"),
     path("share/jobs/<str:code>/retire", change_views.retire, name="job-retire"),
     path("share/jobs/<str:code>/progress", views.progress, name="job-progress"),
-    path("share/jobs/<str:code>/runs/<str:run>/refused", views.refused, name="run-refused"),
+    path("share/jobs/<str:code>/runs/<str:run>/refused", refused_views.refused, name="run-refused"),
+    path("share/jobs/<str:code>/runs/<str:run>/rows", refused_views.rows, name="run-rows"),
+    path("share/jobs/<str:code>/resend", refused_views.resend, name="job-resend"),
     path("share/jobs/<str:code>/orders/<str:verb>", views.order, name="job-order"),
     path("share/targets/", target_views.targets, name="targets"),
     path("share/targets/<str:code>/", target_views.target, name="target"),

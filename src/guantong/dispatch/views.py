@@ -126,25 +126,6 @@ def progress(request: HttpRequest, code: str) -> HttpResponse:
     return response
 
 
-@require_GET
-@login_required
-def refused(request: HttpRequest, code: str, run: str) -> HttpResponse:
-    """Why rows of a run were refused: reasons and counts, for download. No rows."""
-    person = demand(request.user, "job:read")
-    found = get_object_or_404(_found(person, code).runs, code=run)
-    rows = [
-        {"item": reason.rpartition(":")[0], "rule": reason.rpartition(":")[2], "rows": count}
-        for reason, count in sorted(found.reasons.items(), key=lambda pair: -pair[1])
-    ]
-    return answer_list(
-        request,
-        rows,
-        template="dispatch/refused.html",
-        columns={name: _cell(name) for name in ("item", "rule", "rows")},
-        context={"job": found.job, "run": found},
-    )
-
-
 @require_POST
 @login_required
 def order(request: HttpRequest, code: str, verb: str) -> HttpResponse:
@@ -225,10 +206,6 @@ def _runs(request: HttpRequest, found: Job) -> HttpResponse:
 
 def _handlers(found: Job) -> set[str]:
     return queries.handlers(found.consumer, node=found.target.node)
-
-
-def _cell(name: str) -> Callable[[dict[str, Any]], str | int | None]:
-    return lambda row: row[name]
 
 
 def _code(person: Person) -> str:

@@ -20,9 +20,9 @@ from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Binding, Bundle
 from guantong.exchange.ahead import ahead
 from guantong.exchange.columns import Column
-from guantong.exchange.decide import Permit, permit
+from guantong.exchange.decide import Permit, as_declared, permit
 from guantong.exchange.ends import Part, opener, part_of
-from guantong.exchange.errors import ChunkGone, JobBusy, JobElsewhere, JobMisdeclared, RunHeld
+from guantong.exchange.errors import ChunkGone, JobBusy, JobElsewhere, JobMisdeclared, JobUnknown, RunHeld
 from guantong.exchange.mail.postings import box_of
 from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.node import Node
@@ -100,13 +100,15 @@ class _Run:
         job: str,
         progress: Progress,
         held: Callable[[], bool],
+        *,
+        is_judged: bool = True,
     ) -> None:
         self._held = held
         self._node = node
         self._bundle = bundle
         self._job = job
         self._progress = progress
-        self._permit = self._judge_first()
+        self._permit = self._judge_first() if is_judged else self._declared()
 
     def to_its_end(self, since: Since | None) -> Outcome | None:
         part = part_of(self._bundle(), self._permit.job)
@@ -183,6 +185,13 @@ class _Run:
             return self._judge()
         except Stopped as stop:
             raise stop.reason from None
+
+    def _declared(self) -> Permit:
+        bundle = self._bundle()
+        job = bundle.jobs.get(self._job)
+        if job is None or job.grant not in bundle.grants or job.target not in bundle.targets:
+            raise JobUnknown(job=self._job)
+        return as_declared(bundle, job)
 
     def _bound(self) -> Binding:
         binding = self._bundle().bindings.get(self._permit.resource.code)
@@ -311,7 +320,8 @@ class _Run:
 def give_up(node: Node, bundle: Callable[[], Bundle], job: str) -> None:
     """Cancel the run that stands open: a replacement leaves no trace, what was appended or updated stays."""
     with alone(node.folder / "jobs", job):
-        _Run(node, bundle, job, Progress(job), lambda: False).give_up()
+        # To undo what was begun is allowed also when the job is paused or its grant revoked.
+        _Run(node, bundle, job, Progress(job), lambda: False, is_judged=False).give_up()
 
 
 @contextmanager

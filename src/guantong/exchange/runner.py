@@ -45,6 +45,7 @@ class Runner:
         self._bundle: Bundle | None = None
         self._running: dict[str, Future[object]] = {}
         self._held: dict[str, threading.Event] = {}
+        self._paused: set[str] = set()
         self._resting: dict[str, _Rest] = {}
         self._has_looked = False
         self._runners = ThreadPoolExecutor(at_once, thread_name_prefix="job")
@@ -65,6 +66,7 @@ class Runner:
         self._bundle = bundle
         folder = self._node.folder / "progress"
         self._sweep()
+        self._let_go(bundle)
         if not self._has_looked:
             self._has_looked = True
             for job in broken_off(bundle, folder):
@@ -113,6 +115,14 @@ class Runner:
         for held in self._held.values():
             held.set()
         self._runners.shutdown(wait=True, cancel_futures=True)
+
+    def _let_go(self, bundle: Bundle) -> None:
+        """A job that was stopped and paused may run again once it is active again, without being told so twice."""
+        active = {job.id for job in bundle.jobs.values() if job.active}
+        for job in self._paused & active:
+            self._held.pop(job, None)
+        held = {job for job, event in self._held.items() if event.is_set()}
+        self._paused = held - active
 
     def _sweep(self) -> None:
         self._running = {job: future for job, future in self._running.items() if not future.done()}

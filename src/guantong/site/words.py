@@ -230,6 +230,8 @@ KINDS: Final[Mapping[str, Words]] = {
         "job.rested": _("had a run rest for quiet hours"),
         "job.restored": _("brought a job back"),
         "job.retired": _("retired a job"),
+        "job.resent": _("sent corrected rows of a job"),
+        "quarantine.taken": _("took refused rows out of quarantine"),
         "quiet.dropped": _("ended quiet hours of a source"),
         "quiet.set": _("set quiet hours for a source"),
         "target.changed": _("changed a target"),

@@ -35,6 +35,7 @@ from guantong.dispatch.actions.ordering import (
 )
 from guantong.dispatch.actions.portraits import tell_providers
 from guantong.dispatch.actions.remote import receive_half, receive_job, receive_order
+from guantong.dispatch.actions.resending import hand_out_refused, resend
 
 __all__ = [
     "backfill",
@@ -48,6 +49,7 @@ __all__ = [
     "drop_quiet_hours",
     "enrol_edge",
     "forget_day",
+    "hand_out_refused",
     "keep_limits",
     "note_days",
     "note_progress",
@@ -59,6 +61,7 @@ __all__ = [
     "receive_receipts",
     "renew_token",
     "replay",
+    "resend",
     "restore_job",
     "resume",
     "retire_edge",

@@ -40,10 +40,10 @@ LONGEST_POINT = 64
 def run_now(job: Job, *, by: Actor, at: datetime) -> Job:
     """Have a run begin now, or the one that stands open go on."""
     job = queries.mine(job, by)
-    _demand_active(job)
+    demand_active(job)
     if job.grant.state != GrantState.ACTIVE or not job.grant.not_before <= at < job.grant.not_after:
         raise GrantNotInForce(grant=job.grant.code)
-    _demand_unquiet(job, at=at)
+    demand_unquiet(job, at=at)
     _begin(job, by=by, at=at)
     record("job.ordered", by=by, at=at, subject=Subject("job", job.code))
     return job
@@ -53,7 +53,7 @@ def run_now(job: Job, *, by: Actor, at: datetime) -> Job:
 def pause(job: Job, *, by: Actor, at: datetime) -> Job:
     """Stop the job at its next chunk and keep it from running; an open run stands where it is."""
     job = queries.mine(job, by)
-    _demand_active(job)
+    demand_active(job)
     job.state, job.retry_at, job.resting_until = JobState.PAUSED, None, None
     job.save()
     record("job.paused", by=by, at=at, subject=Subject("job", job.code))
@@ -102,8 +102,8 @@ def cancel(job: Job, *, by: Actor, at: datetime) -> Job:
 def replay(job: Job, *, since: str = "", by: Actor, at: datetime) -> Job:
     """Have a new run read again from the watermark ``since``, or from the beginning if it is empty."""
     job = queries.mine(job, by)
-    _demand_active(job)
-    _demand_unquiet(job, at=at)
+    demand_active(job)
+    demand_unquiet(job, at=at)
     since = since.strip()
     if since and queries.declaration_of(job).reading != "watermark":
         raise ReplayPointWrong(
@@ -127,8 +127,8 @@ def backfill(job: Job, *, since: str = "", until: str, by: Actor, at: datetime) 
     doubled. RunOpen: the open run would be given up.
     """
     job = queries.mine(job, by)
-    _demand_active(job)
-    _demand_unquiet(job, at=at)
+    demand_active(job)
+    demand_unquiet(job, at=at)
     since, until, said = since.strip(), until.strip(), queries.declaration_of(job)
     faults = [
         (
@@ -280,17 +280,28 @@ def order_here(job: Job, verb: Verb, *, since: str = "", until: str = "", by: Ac
     is_reading = job.grant.provider_node == settings.NODE.node
     for place in dict.fromkeys(queries.ends_of(job)):
         if is_reading or verb in {"run", "stop", "cancel"}:
-            _leave(job, verb, place, since=since, until=until, by=by, at=at)
+            leave_order(job, verb, place, since=since, until=until, by=by, at=at)
         is_reading = False
 
 
-def _leave(job: Job, verb: Verb, place: str, *, since: str, until: str, by: Actor, at: datetime) -> None:
+def leave_order(
+    job: Job,
+    verb: Verb,
+    place: str,
+    *,
+    since: str = "",
+    until: str = "",
+    file: str = "",
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Number one order and have it left at ``place``: an edge's code, or empty for the node itself."""
     series, _ = OrderSeries.objects.select_for_update().get_or_create(pk=1)
     # At least the moment: after an older database was restored, numbers go on above those already taken.
     series.last = max(series.last + 1, int(at.timestamp() * 1000))
     series.save()
     payload = {"job": job.code, "verb": verb, "number": series.last, "since": since, "at": clock.rfc3339(at)}
-    payload |= {"until": until} if until else {}
+    payload |= {name: value for name, value in (("until", until), ("file", file)) if value}
     enqueue("job.order", {"to": place or "exchange", **payload}, by=by, at=at)
 
 
@@ -306,13 +317,15 @@ def _is_after(since: str, until: str) -> bool:
         return bool(since) and since[: len(until)] > until
 
 
-def _demand_unquiet(job: Job, *, at: datetime) -> None:
+def demand_unquiet(job: Job, *, at: datetime) -> None:
+    """SourceQuiet while a source of the job is to be left alone."""
     ends = QuietBook().until(job, at=at)
     if ends:
         raise SourceQuiet(until=f"{ends.astimezone(BEIJING):%Y-%m-%d %H:%M}")
 
 
-def _demand_active(job: Job) -> None:
+def demand_active(job: Job) -> None:
+    """JobStateWrong unless the job is switched on."""
     if job.state != JobState.ACTIVE:
         raise _wrong_state(job)
 
