@@ -343,6 +343,8 @@ def child(text: str) -> "subprocess.CompletedProcess[str]":
         ("mirror", {"writing": "replace"}),
         ("append", {"writing": "append"}),
         ("staged", {"staged": True}),
+        ("increment", INCREMENT),
+        ("comparison", {"reading": "compare"}),
     ],
 )
 def test_killed_at_any_step(tmp_path: Path, name: str, job: dict[str, Any]) -> None:
