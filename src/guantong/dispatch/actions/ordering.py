@@ -238,6 +238,10 @@ def _order_if_due(job: Job, quiet: QuietBook, *, by: Actor, at: datetime) -> boo
     if again.get("verb") in {"replay", "backfill"}:
         # Nothing of it is on record in the target, so the data plane has forgotten what it was asked for.
         _order_anew(job, again["verb"], since=again["since"], until=again["until"], by=by, at=at)
+    elif again.get("verb") == "resend":
+        job.ordered_at, job.retry_at = at, None
+        job.save()
+        leave_order(job, "resend", "", file=again["file"], by=by, at=at)
     else:
         _begin(job, by=by, at=at)
     record("job.due", by=by, at=at, subject=Subject("job", job.code), details={"retry": is_retry})
