@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,66 @@ def test_keys_that_others_may_read_are_refused(server: Server, keys: Path) -> No
     keys.write_text("{}")
     with pytest.raises(errors.StagingMisconfigured):
         ObjectStore(url(server, "x"), keys, quota=0)
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Takes whatever comes, and sends it on if it has somewhere to send it."""
+
+    server: "Door"
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.hits += 1
+        self.send_response(307 if self.server.onward else 200)
+        if self.server.onward:
+            self.send_header("location", self.server.onward)
+        self.send_header("etag", '"x"')
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: Any) -> None:
+        """Nothing."""
+
+
+class Door(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, onward: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), Elsewhere)
+        self.hits, self.onward = 0, onward
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+
+@pytest.fixture
+def other() -> Iterator[Door]:
+    other = Door()
+    yield other
+    other.shutdown()
+    other.server_close()
+
+
+def test_no_other_host_is_dialled_whatever_the_environment_says(
+    server: Server, keys: Path, other: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "AWS_ENDPOINT", "AWS_ENDPOINT_URL"):
+        monkeypatch.setenv(name, other.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    store = ObjectStore(url(server, "proxied"), keys, quota=0)
+    store.put("a/b", b"x")
+    assert store.get("a/b") == b"x"
+    assert other.hits == 0
+
+
+def test_a_redirect_is_not_followed(keys: Path, other: Door) -> None:
+    first = Door(other.url + "/elsewhere")
+    store = ObjectStore(f"s3://staging/x?endpoint={first.url}", keys, quota=0)
+    with pytest.raises(errors.StagingUnreachable):
+        store.put("a/b", b"x")
+    assert (first.hits > 0, other.hits) == (True, 0)
+    first.shutdown()
+    first.server_close()
 
 
 def test_production_wants_https() -> None:
