@@ -173,3 +173,18 @@ def test_the_bureau_keeps_the_calendar_on_its_page(desk: Desk) -> None:
     an.post(f"/share/calendar/quiet/{quiet.pk}/drop")
     assert not QuietHours.objects.exists()
     assert "尚未收录" in xu.get("/share/calendar/?year=2050").content.decode()
+
+
+def test_alerts_of_jobs_are_read_by_those_who_have_them(desk: Desk, tmp_path: Path) -> None:
+    job = desk.declare()
+    bad = {"code": "too_many_bad_rows", "message": {"zh": "坏", "en": "bad"}}
+    tell(tmp_path, job, run_name(NOON), at=NOON, state="stopped", error=bad)
+    actions.note_progress(tmp_path, by=SYSTEM, at=NOON)
+    register_person("qian", "钱外", password="x" * 12, roles=["data_officer"], by=SYSTEM, at=NOON)
+    for username, count in (("xu", 1), ("luo", 1), ("gao", 1), ("qian", 0)):
+        told = signed_in(username).get("/share/jobs/alerts/?format=json&state=open").json()
+        assert told["total"] == count, username
+    page = signed_in("xu").get("/share/jobs/alerts/").content.decode()
+    assert "too_many_bad_rows" in page
+    assert "1 条" in signed_in("xu").get("/share/jobs/").content.decode()
+    assert signed_in("xu").get("/share/jobs/alerts/?format=json&state=settled").json()["total"] == 0

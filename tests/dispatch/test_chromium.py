@@ -85,6 +85,7 @@ def test_every_page_of_jobs_is_sound(live_server: LiveServer, tmp_path: Path, la
             f"/share/targets/{desk.target.code}/",
             f"/share/targets/{desk.target.code}/retire",
             "/share/calendar/",
+            "/share/jobs/alerts/",
             "/share/edges/",
             "/share/edges/add",
             f"/share/edges/{edge.code}/",

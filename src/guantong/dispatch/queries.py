@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.conf import settings
-from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from guantong.bundle import jobs as bundle
@@ -19,6 +19,7 @@ from guantong.dispatch.timetable import BEIJING
 from guantong.dispatch.types import Declaration
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
+from guantong.journal.models import Alert
 from guantong.journal.types import Actor
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
@@ -398,3 +399,16 @@ def items_for(target: Target) -> dict[str, str]:
             if item["name"] in job.grant.terms["fields"]:
                 labels[item["name"]] = item["label"]
     return {name: labels.get(name, name) for name in dict.fromkeys([*target.columns, *labels])}
+
+
+ALERTS = ("batch_stopped", "batch_too_long", "edge_silent", "edge_skewed")
+
+
+def alerts_for(person: Person) -> QuerySet[Alert]:
+    """The alerts about jobs and edges that someone may read, those that nobody has settled first."""
+    rows = Alert.objects.filter(code__in=ALERTS)
+    if not may(person, "job:audit"):
+        jobs = list(visible_jobs(person).values_list("code", flat=True))
+        edges = list(visible_edges(person).values_list("code", flat=True))
+        rows = rows.filter(Q(details__job__in=jobs) | Q(details__edge__in=edges))
+    return rows.order_by(F("seen_at").asc(nulls_first=True), "-at", "-pk")

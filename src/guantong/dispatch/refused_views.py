@@ -104,7 +104,8 @@ def _xlsx(names: list[str], told: list[list[str | None]]) -> bytes:
     """Every cell a text, so that no identity number loses its digits."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("refused")
-    for line in [[*names], *told]:
+    lines: list[list[str | None]] = [[*names], *told]
+    for line in lines:
         sheet.append(
             [None if cell is None else ILLEGAL_CHARACTERS_RE.sub("\ufffd", harmless(cell)) for cell in line]
         )

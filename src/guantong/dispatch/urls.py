@@ -3,6 +3,7 @@
 from django.urls import path
 
 from guantong.dispatch import (
+    alert_views,
     calendar_views,
     change_views,
     edge_views,
@@ -15,6 +16,7 @@ from guantong.dispatch import (
 urlpatterns = [
     path("share/jobs/", views.jobs, name="jobs"),
     path("share/jobs/declare", change_views.declare, name="job-form"),
+    path("share/jobs/alerts/", alert_views.alerts, name="job-alerts"),
     path("share/jobs/<str:code>/", views.job, name="job"),
     path("share/jobs/<str:code>/change", change_views.change, name="job-change"),
     path("share/jobs/<str:code>/retire", change_views.retire, name="job-retire"),

@@ -67,6 +67,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
             "chosen": picked,
             "states": JobState.values,
             "run_states": RunState.values,
+            "open_alerts": queries.alerts_for(person).filter(seen_at=None).count(),
             "grants": queries.batch_grants(_code(person), at=clock.now())[:20]
             if may(person, "job:declare")
             else [],
