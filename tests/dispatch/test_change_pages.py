@@ -188,3 +188,14 @@ def test_alerts_of_jobs_are_read_by_those_who_have_them(desk: Desk, tmp_path: Pa
     assert "too_many_bad_rows" in page
     assert "1 条" in signed_in("xu").get("/share/jobs/").content.decode()
     assert signed_in("xu").get("/share/jobs/alerts/?format=json&state=settled").json()["total"] == 0
+
+
+def test_the_other_half_is_shown(desk: Desk, tmp_path: Path) -> None:
+    job = desk.declare()
+    tell(tmp_path, job, run_name(NOON), at=NOON, applied=400)
+    actions.note_progress(tmp_path, by=SYSTEM, at=NOON)
+    half = {"half": "sending", "state": "running", "at": clock.rfc3339(NOON), "read": 700, "expected": 1000}
+    Run.objects.update(other_half={**half, "refused": 3, "applied": 0, "code": ""})
+    page = signed_in("xu").get(f"/share/jobs/{job.code}/").content.decode()
+    assert "提供方已发送" in page
+    assert '<progress max="1000" value="700"' in page

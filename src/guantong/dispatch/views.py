@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from guantong.dispatch import actions, queries
 from guantong.dispatch.charting import charts
 from guantong.dispatch.check_lines import write_check
-from guantong.dispatch.models import Handover, Job, JobState, RunState
+from guantong.dispatch.models import Handover, Job, JobState, Run, RunState
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.types import Actor
@@ -175,8 +175,23 @@ def _progress(found: Job) -> dict[str, Any]:
         "is_ordered": is_ordered,
         "is_silent": is_running and silent_s > SILENT_AFTER_S,
         "is_live": is_ordered or (is_running and silent_s <= SILENT_AFTER_S),
+        **_other_half(run),
         "done_rows": run.resumed + run.read - run.read_before if run else 0,
         "sentence": ((run.error or {}).get("message") or {}).get(language(), "") if run else "",
+    }
+
+
+def _other_half(run: Run | None) -> dict[str, Any]:
+    """When the other node told of its half last, and how far that is, if either side knows of how many rows."""
+    half = run.other_half if run else {}
+    if run is None or not half:
+        return {}
+    of = int(half.get("expected") or 0) or run.expected
+    done = int(half.get("read" if half.get("half") == "sending" else "applied") or 0)
+    return {
+        "other_at": clock.parse(half["at"]) if half.get("at") else None,
+        "other_of": of,
+        "other_done": min(done, of) if of and half.get("state") == RunState.RUNNING else None,
     }
 
 
