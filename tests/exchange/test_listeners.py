@@ -186,7 +186,7 @@ def test_one_who_hangs_is_given_up_for_now(tmp_path: Path, hook: Listening, hall
     hook.run()
     hall.judge = lambda event: (204, {}) if numbers([event]) == [1] else (0, {})
     store = hook.store()
-    with closing(Webhook(hook.here, "T-1", f"webhook+{hall.url}", timeout_s=0.5)) as outlet:
+    with closing(Webhook(hook.here.key, cast.CITY, "T-1", f"webhook+{hall.url}", timeout_s=0.5)) as outlet:
         handed = outlet.hand_over(store.after(0, 10)[0])
     store.close()
     assert (handed.taken, handed.why) == (1, "peer_timed_out")
@@ -213,7 +213,7 @@ def test_addresses_that_are_refused(hook: Listening, address: str) -> None:
     from guantong.kit.errors import GuantongError
 
     with pytest.raises(GuantongError):
-        open_outlet(hook.here, "T-1", address)
+        open_outlet(hook.here.key, cast.CITY, "T-1", address)
 
 
 def test_only_an_address_of_a_listener_is_one() -> None:
@@ -290,7 +290,11 @@ class Nats:
         while True:
             try:
                 connection = await nats.connect(
-                    self.url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0.1, error_cb=_quiet
+                    self.url,
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0.1,
+                    error_cb=_quiet,
                 )
                 break
             except (OSError, nats.errors.Error):

@@ -27,6 +27,7 @@ from guantong.exchange.edge.home import EdgeHome, read_home, read_key
 from guantong.exchange.edge.statements import Statements
 from guantong.exchange.ends import part_of
 from guantong.exchange.errors import PeerRefusedPosting, SaltMissing
+from guantong.exchange.events.delivering import Deliverer
 from guantong.exchange.mail.link import Line, Link, Peer
 from guantong.exchange.mail.room import Mailroom
 from guantong.exchange.node import Node
@@ -85,6 +86,8 @@ class EdgeProcess:
         talking = threading.Thread(target=self._talk, name="report", daemon=True)
         talking.start()
         self._link.start()
+        deliverer = Deliverer(self._node, lambda: self._depot.bundle, name=self.facts.edge)
+        threading.Thread(target=deliverer.watch, args=(self._stopping,), name="delivering", daemon=True).start()
         while not self._stopping.is_set():
             self.look()
             self._stopping.wait(POLL_S)

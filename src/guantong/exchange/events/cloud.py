@@ -1,8 +1,8 @@
 """One row that changed, as a CloudEvent 1.0 in structured JSON (https://github.com/cloudevents/spec, v1.0.2).
 
-``source`` names node and resource, ``subject`` is a pseudonym of the row's key that holds within one grant, ``data``
-the granted fields after masks. Extensions: ``grant``, ``purpose``, ``manifest`` (the signed manifest of the chunk
-that brought it), ``job``, ``run``; and ``sequence`` where the node itself hands events out.
+``source`` names the provider's node and the resource, ``subject`` is a pseudonym of the row's key that holds within
+one grant, ``data`` the granted fields after masks. Extensions: ``grant``, ``purpose``, ``manifest`` (the signed
+manifest of the chunk that brought it), ``job``, ``run``; and ``sequence`` where the node itself hands events out.
 """
 
 import base64
@@ -41,9 +41,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who tells: the node and its permit, the key's columns, and the column that dates a row (or none)."""
+    """Who tells: the permit, the key's columns, and the column that dates a row (or none)."""
 
-    node: str
     permit: Permit
     key: tuple[str, ...]
     dated: str
@@ -97,7 +96,7 @@ class Told:
         event: dict[str, Any] = {
             "specversion": "1.0",
             "id": name,
-            "source": f"urn:guantong:{self.node}:{permit.resource.code}",
+            "source": f"urn:guantong:{permit.resource.node}:{permit.resource.code}",
             "type": kind,
             "time": moment,
             **({"subject": subject} if subject else {}),
@@ -112,7 +111,7 @@ class Told:
         return msgspec.json.encode(event)
 
 
-def told_by(node: str, permit: Permit, key: Sequence[str], salt: bytes) -> Told:
+def told_by(permit: Permit, key: Sequence[str], salt: bytes) -> Told:
     """How rows under this permit are told. Only a date that is neither masked nor rounded to days dates a row."""
     job, columns = permit.job, permit.target.columns
     is_plain = all(permit.masks.get(item, "none") == "none" for item in (job.watermark, *job.key))
@@ -125,7 +124,7 @@ def told_by(node: str, permit: Permit, key: Sequence[str], salt: bytes) -> Told:
         and item is not None
         and item.type == "T"
     )
-    return Told(node, permit, tuple(key), columns[job.watermark] if is_dated else "", salt)
+    return Told(permit, tuple(key), columns[job.watermark] if is_dated else "", salt)
 
 
 def plain(value: Any) -> Any:

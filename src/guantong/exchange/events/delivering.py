@@ -43,10 +43,14 @@ class Listener:
 
 
 class Deliverer:
-    """Looks after all listeners of this node. One a node: an order has one keeper."""
+    """Looks after all listeners of this place. One a place: an order has one keeper.
 
-    def __init__(self, node: Node, bundle: Callable[[], Bundle | None]) -> None:
+    ``name`` is under which the place's key signs: an edge's own, else the node's code.
+    """
+
+    def __init__(self, node: Node, bundle: Callable[[], Bundle | None], *, name: str = "") -> None:
         self._node = node
+        self._name = name or node.code
         self._bundle = bundle
         self._outlets: dict[str, tuple[str, Outlet]] = {}
         self._swept: dict[str, float] = {}
@@ -174,7 +178,7 @@ class Deliverer:
             return known[1]
         if known is not None:
             known[1].close()
-        outlet = open_outlet(self._node, target.id, address)
+        outlet = open_outlet(self._node.key, self._name, target.id, address)
         self._outlets[target.id] = (address, outlet)
         return outlet
 

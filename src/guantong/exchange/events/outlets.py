@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from guantong.exchange.errors import AddressMissing, ListenerUnavailable
 from guantong.exchange.events.store import Kept
-from guantong.exchange.node import Node
+from guantong.kit.suites import SigningKey
 
 LOCAL = {"127.0.0.1", "::1", "localhost"}
 
@@ -58,15 +58,15 @@ def mark_of(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()
 
 
-def open_outlet(node: Node, target: str, address: str) -> Outlet:
-    """The way to who listens at ``address``. AddressMissing, ListenerUnavailable."""
+def open_outlet(key: SigningKey, name: str, target: str, address: str) -> Outlet:
+    """The way to who listens at ``address``; ``key`` signs as ``name``. AddressMissing, ListenerUnavailable."""
     scheme = urlsplit(address).scheme
     # Drivers are extras, and are loaded when first needed.
     try:
         if scheme in {"webhook+https", "webhook+http"}:
             from guantong.exchange.events.webhook import Webhook  # noqa: PLC0415
 
-            return Webhook(node, target, address)
+            return Webhook(key, name, target, address)
         if scheme in {"nats", "tls"}:
             from guantong.exchange.events.jetstream import JetStream  # noqa: PLC0415
 

@@ -11,10 +11,10 @@ from guantong.exchange.errors import AddressMissing
 from guantong.exchange.events.cloud import MEDIA_TYPE
 from guantong.exchange.events.outlets import LOCAL, Handed
 from guantong.exchange.events.store import Kept
-from guantong.exchange.node import Node
 from guantong.kit import clock, http_signatures
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request
+from guantong.kit.suites import SigningKey
 
 TIMEOUT_S = 15.0
 LARGEST_ANSWER = 1 << 16
@@ -27,8 +27,11 @@ class Webhook:
 
     at_once = 20
 
-    def __init__(self, node: Node, target: str, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._node = node
+    def __init__(
+        self, key: SigningKey, name: str, target: str, address: str, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._key = key
+        self._name = name
         self._url = address.removeprefix("webhook+")
         parts = urlsplit(self._url)
         if parts.scheme == "http" and parts.hostname not in LOCAL:
@@ -63,9 +66,9 @@ class Webhook:
         signature = http_signatures.sign(
             Request("POST", self._url, headers),
             SIGNED,
-            self._node.key,
+            self._key,
             created=clock.millis() // 1000,
-            keyid=self._node.code,
+            keyid=self._name,
             nonce=secrets.token_hex(16),
         )
         return headers | signature

@@ -39,7 +39,7 @@ class EventsTarget:
         self._permit = permit
         self._node = node
         self._address = address
-        self._told = told_by(node.code, permit, landing.key, node.mask_salt(permit.grant.id))
+        self._told = told_by(permit, landing.key, node.mask_salt(permit.grant.id))
         self._store = EventStore(path_of(node.folder, permit.target.id))
 
     def find(self) -> Found:
