@@ -11,7 +11,7 @@ from django.test import Client
 
 from guantong import __version__
 from guantong.bundle import enrolment
-from guantong.bundle.enrolment import ProofWrong
+from guantong.bundle.enrolment import EnrolmentProofWrong
 from guantong.dispatch import actions, edge_news, queries
 from guantong.dispatch.errors import (
     EdgeInUse,
@@ -116,8 +116,8 @@ def test_what_is_wrong_with_an_enrolment_is_said(desk: Desk) -> None:
     for changes, error in (
         ({"code": "QZ511600-00000000"}, EnrolmentRefused),
         ({"key": "no key"}, EnrolmentUnreadable),
-        ({"key": stranger.public.to_text()}, ProofWrong),
-        ({"proof": "{}"}, ProofWrong),
+        ({"key": stranger.public.to_text()}, EnrolmentProofWrong),
+        ({"proof": "{}"}, EnrolmentProofWrong),
     ):
         with pytest.raises(error):
             enrolled(desk, edge, **changes)

@@ -9,10 +9,10 @@ from guantong.kit.suites import SigningKey, VerifyKey
 KIND = "guantong/enrolment@v1"
 
 
-class ProofWrong(GuantongError):
+class EnrolmentProofWrong(GuantongError):
     """The proof is not signed by the key that it brings, or is about something else."""
 
-    code = "proof_wrong"
+    code = "enrolment_proof_wrong"
     status = 403
     zh = "接入证明与公钥、编号或口令不符。"
     en = "The proof of enrolment does not fit the key, the edge's code or the token."
@@ -29,11 +29,11 @@ def prove(code: str, token: str, key: SigningKey) -> str:
 
 
 def check(proof: str, *, code: str, digest: str, key: VerifyKey) -> None:
-    """ProofWrong unless ``proof`` is signed by ``key``, for the edge ``code`` and the token of that ``digest``."""
+    """EnrolmentProofWrong unless ``proof`` is signed by ``key``, for the edge ``code`` and the token of that ``digest``."""
     try:
         read = envelope.read(proof.encode())
         signed_by = read.check({key.ref: key})
     except GuantongError as error:
-        raise ProofWrong from error
+        raise EnrolmentProofWrong from error
     if read.kind != KIND or signed_by != {key.ref} or read.body != {"code": code, "token": digest}:
-        raise ProofWrong
+        raise EnrolmentProofWrong

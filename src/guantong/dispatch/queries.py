@@ -412,3 +412,17 @@ def alerts_for(person: Person) -> QuerySet[Alert]:
         edges = list(visible_edges(person).values_list("code", flat=True))
         rows = rows.filter(Q(details__job__in=jobs) | Q(details__edge__in=edges))
     return rows.order_by(F("seen_at").asc(nulls_first=True), "-at", "-pk")
+
+
+def is_from(body: dict[str, Any], sender: str) -> bool:
+    """Whether a receipt is the sender's own, of a batch between it and this node."""
+    ends = {"provider": str(body["provider"]["node"]), "consumer": str(body["consumer"]["node"])}
+    role = str(body["role"])
+    return (
+        body["node"] == sender
+        and ends.get(role) == sender
+        and settings.NODE.node in ends.values()
+        and Grant.objects.filter(
+            code=body["grant"], provider_node=ends["provider"], consumer_node=ends["consumer"]
+        ).exists()
+    )

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from guantong.dispatch import actions, queries
-from guantong.dispatch.actions.resending import LARGEST, is_here, side_of, why_not
+from guantong.dispatch.actions.resending import LARGEST
+from guantong.dispatch.correcting import is_here, side_of, why_not
 from guantong.dispatch.errors import ResendWrong
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may

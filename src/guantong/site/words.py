@@ -230,6 +230,8 @@ KINDS: Final[Mapping[str, Words]] = {
         "job.rested": _("had a run rest for quiet hours"),
         "job.restored": _("brought a job back"),
         "job.retired": _("retired a job"),
+        "job.told": _("heard of a job of another node"),
+        "job.ordered_from_afar": _("heard an order of another node for its job"),
         "job.resent": _("sent corrected rows of a job"),
         "quarantine.taken": _("took refused rows out of quarantine"),
         "quiet.dropped": _("ended quiet hours of a source"),

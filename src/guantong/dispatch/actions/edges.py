@@ -87,7 +87,7 @@ def renew_token(edge: Edge, *, by: Actor, at: datetime) -> str:
 def enrol_edge(code: str, token: str, key: str, proof: str, *, by: Actor, at: datetime) -> Edge:
     """Take in the key of the edge ``code``, whose operator was told ``token``.
 
-    EnrolmentRefused, TokenExpired, TooManyAttempts, ProofWrong or EnrolmentUnreadable. Enrolling again with a
+    EnrolmentRefused, TokenExpired, TooManyAttempts, EnrolmentProofWrong or EnrolmentUnreadable. Enrolling again with a
     new token replaces the key, as after a change of machines.
     """
     try:

@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from guantong.dispatch import quarantine, queries
-from guantong.dispatch.actions.remote import is_from, show_receipts, tell_half
+from guantong.dispatch.actions.remote import show_receipts, tell_half
 from guantong.dispatch.models import Handover, Intake, Job, JobState, Run, RunState
 from guantong.dispatch.timetable import BEIJING, next_start, retry_after
 from guantong.journal.actions import raise_alert, record
@@ -93,15 +93,16 @@ def take_in_handovers(*, by: Actor, at: datetime) -> int:
     return taken
 
 
-def receive_receipts(raws: list[str], *, sender: str, key: VerifyKey) -> int:
+def receive_receipts(raws: list[str], *, sender: str, key: VerifyKey, by: Actor, at: datetime) -> int:
     """Take in the receipts of batches that another node shows; how many. Those that are not its own are left out."""
+    del by, at  # the receipts say themselves who and when
     taken = 0
     for raw in raws:
         try:
             sealed = envelope.read(raw.encode())
             sealed.check({key.ref: key})
             body = sealed.body
-            is_its_own = sealed.kind == "guantong/receipt@v1" and is_from(body, sender)
+            is_its_own = sealed.kind == "guantong/receipt@v1" and queries.is_from(body, sender)
             if is_its_own and body["decision"] == "allow" and "batch" in body:
                 taken += _hand_over(body, envelope.digest(raw.encode()), clock.parse(body["at"]))
         except (GuantongError, LookupError, TypeError, ValueError):

@@ -15,15 +15,14 @@ from guantong.dispatch import queries
 from guantong.dispatch.actions.portraits import tell_provider
 from guantong.dispatch.errors import (
     BackfillWrong,
-    JobStateWrong,
     NothingToCancel,
     ReplayPointWrong,
     RunOpen,
-    SourceQuiet,
 )
 from guantong.dispatch.models import Job, JobState, OrderSeries, Run, RunState
+from guantong.dispatch.permitting import demand_active, demand_unquiet, wrong_state
 from guantong.dispatch.quiet import QuietBook
-from guantong.dispatch.timetable import BEIJING, next_start
+from guantong.dispatch.timetable import next_start
 from guantong.dispatch.workdays import workdays
 from guantong.journal.actions import enqueue, raise_alert, record
 from guantong.journal.models import OutboxMessage
@@ -67,7 +66,7 @@ def resume(job: Job, *, by: Actor, at: datetime) -> Job:
     """Let a paused job run again; an open run goes on where it stopped."""
     job = queries.mine(job, by)
     if job.state != JobState.PAUSED:
-        raise _wrong_state(job)
+        raise wrong_state(job)
     job.state, job.retries = JobState.ACTIVE, 0
     job.next_at = next_start(queries.declaration_of(job).schedule, after=at, is_workday=workdays())
     job.save()
@@ -319,21 +318,3 @@ def _is_after(since: str, until: str) -> bool:
         return float(since) > float(until)
     except ValueError:
         return bool(since) and since[: len(until)] > until
-
-
-def demand_unquiet(job: Job, *, at: datetime) -> None:
-    """SourceQuiet while a source of the job is to be left alone."""
-    ends = QuietBook().until(job, at=at)
-    if ends:
-        raise SourceQuiet(until=f"{ends.astimezone(BEIJING):%Y-%m-%d %H:%M}")
-
-
-def demand_active(job: Job) -> None:
-    """JobStateWrong unless the job is switched on."""
-    if job.state != JobState.ACTIVE:
-        raise _wrong_state(job)
-
-
-def _wrong_state(job: Job) -> JobStateWrong:
-    state_en = {"paused": "paused", "retired": "retired"}.get(job.state, "not paused")
-    return JobStateWrong(job=job.code, state=JobState(job.state).label, state_en=state_en)

@@ -199,20 +199,6 @@ def show_receipts(found: Sequence[tuple[dict[str, Any], str]], *, by: Actor, at:
             enqueue("node.message", {"to": node, "topic": "batch.receipts", "payload": payload}, by=by, at=at)
 
 
-def is_from(body: dict[str, Any], sender: str) -> bool:
-    """Whether a receipt is the sender's own, of a batch between it and this node."""
-    ends = {"provider": str(body["provider"]["node"]), "consumer": str(body["consumer"]["node"])}
-    role = str(body["role"])
-    return (
-        body["node"] == sender
-        and ends.get(role) == sender
-        and settings.NODE.node in ends.values()
-        and Grant.objects.filter(
-            code=body["grant"], provider_node=ends["provider"], consumer_node=ends["consumer"]
-        ).exists()
-    )
-
-
 def _target_copy(portrait: Portrait, sender: str, *, at: datetime) -> Target:
     """What must be known here of a target elsewhere; where it is and what its columns are called is not told."""
     facts = {

@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 import openpyxl
-from django.conf import settings
 from django.db import transaction
 
 from guantong.dispatch import quarantine, queries
-from guantong.dispatch.actions.ordering import demand_active, demand_unquiet, leave_order
+from guantong.dispatch.actions.ordering import leave_order
+from guantong.dispatch.correcting import is_here, side_of, why_not
 from guantong.dispatch.errors import NotYourRows, ResendWrong, RowsElsewhere, RunOpen
 from guantong.dispatch.models import Job, Run
+from guantong.dispatch.permitting import demand_active, demand_unquiet
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.pages.lists import harmless
@@ -75,41 +76,6 @@ def resend(job: Job, raw: bytes, *, folder: Path, by: Actor, at: datetime) -> Jo
     record("job.resent", by=by, at=at, subject=Subject("job", job.code), details=details)
     leave_order(job, "resend", "", file=name, by=by, at=at)
     return job
-
-
-def why_not(job: Job) -> tuple[str, str] | None:
-    """Why corrected rows of this job are not sent by themselves, in both languages; None: they are."""
-    said = queries.declaration_of(job)
-    faults = [
-        (
-            said.writing == "replace",
-            "该作业整表替换，请在源端更正后重新运行",
-            "the job replaces its table; correct the source and run it again",
-        ),
-        (not said.key, "该作业没有主键，重送会重复", "the job has no key, so rows would be doubled"),
-        (
-            said.reading not in {"full", "watermark"},
-            "该作业按变更读取，源端更正后下次运行即送出",
-            "the job reads what changes; correct the source and its next run takes the rows",
-        ),
-    ]
-    return next(((zh, en) for holds, zh, en in faults if holds), None)
-
-
-def side_of(job: Job, organisation: str) -> str | None:
-    """Which gate's refused rows are an organisation's to see: ``provider``, ``target``, or None."""
-    if organisation and organisation == job.provider:
-        return "provider"
-    return "target" if organisation and organisation == job.consumer else None
-
-
-def is_here(job: Job, side: str) -> bool:
-    """Whether the quarantine of that side lies at this node itself."""
-    own = settings.NODE.node
-    if (job.grant.provider_node if side == "provider" else job.target.node) != own:
-        return False
-    ends = queries.ends_of(job)
-    return ends[0 if side == "provider" else -1] == ""
 
 
 def _read(raw: bytes) -> tuple[list[str], list[list[str]]]:

@@ -236,11 +236,9 @@ def _batch_told(message: Message, *, by: Actor, at: datetime) -> None:
 
 
 def _batch_receipts(message: Message, *, by: Actor, at: datetime) -> None:
-    del by, at  # the receipts say themselves who and when
     key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
-    dispatch.receive_receipts(
-        msgspec.convert(message.payload["receipts"], list[str]), sender=message.sender, key=key
-    )
+    raws = msgspec.convert(message.payload["receipts"], list[str])
+    dispatch.receive_receipts(raws, sender=message.sender, key=key, by=by, at=at)
 
 
 HANDLERS: Mapping[str, Callable[..., None]] = {
