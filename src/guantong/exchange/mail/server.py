@@ -47,6 +47,9 @@ from guantong.kit.http_signatures import Request, Response, Verifier, content_di
 CLOCK = "guantong-clock"
 LONGEST_WAIT_S = 20
 BODY_S = 120
+LARGEST_TELLING = 4 << 20
+AT_ONCE = 4
+"""Postings that are being received at the same time."""
 REFUSED_PAUSE_S = 30.0
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -69,6 +72,7 @@ class Office:
         self._door = Doorkeeper()
         self._arrived: asyncio.Event | None = None
         self._holding = Holding()
+        self._reading = asyncio.Semaphore(AT_ONCE)
         self._is_closing = False
         self._wake: Callable[[], None] | None = None
         self._doors: dict[tuple[str, str], Callable[[str, Bundle, bytes], Awaitable[Outgoing]]] = {
@@ -115,14 +119,22 @@ class Office:
         bundle = self._bundle()
         if bundle is None:
             raise NotReady
-        try:
-            async with asyncio.timeout(BODY_S):
-                body = await read_body(receive, head.headers, limit=LARGEST)
-        except TimeoutError:
-            raise BodyTooSlow from None
+        body = await self._body(head, receive)
         request = Request(head.method, self._url + head.path, head.headers)
         caller = self._door.admit(request, body, lambda name: caller_key(bundle, name))
         return await door(caller, bundle, body)
+
+    async def _body(self, head: Incoming, receive: Receive) -> bytes:
+        """The body; only a few large ones at a time, since who sends it is known no sooner than it is whole."""
+        is_large = head.path == "/v1/postings"
+        try:
+            async with asyncio.timeout(BODY_S):
+                if not is_large:
+                    return await read_body(receive, head.headers, limit=LARGEST_TELLING)
+                async with self._reading:
+                    return await read_body(receive, head.headers, limit=LARGEST)
+        except TimeoutError:
+            raise BodyTooSlow from None
 
     # ── postings ──
 
