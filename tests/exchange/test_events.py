@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,9 @@ def test_a_deleted_row_is_told_as_gone(listening: Listening) -> None:
         one for one in rows if one["type"] == "guantong.row.changed" and one["data"]["person_no"] == 7 << 40
     ]
     assert changed["subject"] == gone["subject"]
+
+
+def test_nobody_can_fetch_events_from_an_edge(listening: Listening) -> None:
+    listening.here = replace(listening.here, salts=lambda _: b"salt")
+    with pytest.raises(errors.AddressMissing):
+        listening.run()

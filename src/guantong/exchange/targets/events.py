@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from guantong.exchange.decide import Permit
-from guantong.exchange.errors import JobMisdeclared, StagingFull, SubscriptionEnded
+from guantong.exchange.errors import AddressMissing, JobMisdeclared, StagingFull, SubscriptionEnded
 from guantong.exchange.events.cloud import LARGEST, Event, told_by
 from guantong.exchange.events.outlets import is_embedded, mark_of
 from guantong.exchange.events.store import EventStore, path_of
@@ -30,7 +30,8 @@ class EventsTarget:
     stores_nan = True
 
     def __init__(self, name: str, address: str, landing: Landing, permit: Permit, node: Node) -> None:
-        del name
+        if is_embedded(address) and node.salts is not None:
+            raise AddressMissing(name=name)  # an edge opens no port: nobody could fetch them
         if landing.writing == "replace":
             raise JobMisdeclared(
                 job=landing.job, why_zh="事件不能整表替换", why_en="events cannot replace a table"
