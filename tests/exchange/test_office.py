@@ -144,7 +144,10 @@ def test_strangers_and_forgers_are_sent_away(tree: Tree, up: Way, province: Coun
     assert handed(a_posting(tree, up, tree.keys[CITY], node=NATION)) == "posting_refused"
     assert handed(a_posting(tree, up, tree.keys[CITY], grant="G-other")) == "posting_refused"
     assert handed(a_posting(tree, up, tree.keys[CITY], resource="R-other")) == "posting_refused"
-    assert handed(a_posting(tree, up, tree.keys[CITY], run="../../../etc")) == "posting_misshapen"
+    odd = envelope.seal("guantong/manifest@v1", {**good.body, "run": "../../../etc"}, tree.keys[CITY])
+    packed = len(odd).to_bytes(4) + odd + b"sealed bytes"
+    answer = province.ask("POST", "/v1/postings", packed, name=CITY, key=tree.keys[CITY])
+    assert code_of(answer) == "posting_misshapen"
     assert province.room.waiting() == []
 
 
