@@ -19,7 +19,7 @@ up: $(VENV)/run.ok src/guantong/site/static/vendor/ok ## build (once) and start 
 story: $(VENV)/run.ok src/guantong/site/static/vendor/ok ## tell the pilot story end to end: make story SEED=7
 	@$(BIN)/python -m examples.guangan story --seed $(SEED)
 
-test: $(VENV)/dev.ok src/guantong/site/static/vendor/ok $(VENV)/servers.ok ## all tests, on SQLite and PostgreSQL, with MariaDB and Chromium
+test: $(VENV)/dev.ok $(VENV)/spark.ok src/guantong/site/static/vendor/ok $(VENV)/servers.ok ## all tests, on SQLite and PostgreSQL, with MariaDB and Chromium
 	$(BIN)/python -m pytest -q
 	GUANTONG_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m control
 
@@ -36,6 +36,7 @@ bench: $(VENV)/dev.ok ## measure: make bench ONLY=spine
 lock: $(VENV)/dev.ok ## make the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group build -o requirements/run.lock
 	$(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group dev -o requirements/dev.lock
+	echo "pyspark>=4.0" | $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header - -o requirements/spark.lock
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +49,11 @@ $(VENV)/run.ok: requirements/run.lock | $(BIN)/python
 
 $(VENV)/dev.ok: requirements/dev.lock $(VENV)/run.ok
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# A whole Spark: fetched for the tests of one module, so not among the rest.
+$(VENV)/spark.ok: requirements/spark.lock $(VENV)/dev.ok
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/spark.lock
 	@touch $@
 
 $(VENV)/servers.ok: deploy/servers.sh $(VENV)/dev.ok

@@ -1,11 +1,12 @@
 #!/bin/sh
-# What the tests talk to: PostgreSQL, MariaDB, NATS and Chromium. Fetched where they are missing, when we may.
+# What the tests talk to: PostgreSQL, MariaDB, NATS, Chromium, and Java for Spark. Fetched where they are missing, when we may.
 set -eu
 missing=""
 found() { command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 found initdb || missing="$missing postgresql"
 found mariadbd || missing="$missing mariadb-server"
 found chromium || missing="$missing chromium"
+found java || missing="$missing default-jre-headless"
 found nats-server || missing="$missing nats-server"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 [ -z "$missing" ] && exit 0

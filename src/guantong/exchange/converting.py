@@ -12,7 +12,7 @@ BEIJING = "Asia/Shanghai"
 # The first and last microsecond of the years 1 to 9999, counted from 1970.
 FIRST_US = -62_135_596_800_000_000
 LAST_US = 253_402_300_799_999_999
-_NUMBER = r"^[+-]?\d+(\.\d+)?$"
+_NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
 _TRUTH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _INSTANT = ("%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f%#z")
 

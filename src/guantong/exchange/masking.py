@@ -63,7 +63,7 @@ def _ordered(item: pl.Expr, held: pl.DataType, op: str, wanted: str | int) -> pl
     if isinstance(wanted, str) and not held.is_integer():
         text = as_text(item, held)
         return text >= wanted if op == "ge" else text <= wanted if op == "le" else pl.lit(value=False)
-    bound = _bound(wanted)
+    bound = bound_of(wanted)
     if bound is None:
         return pl.lit(value=False)
     number = _numbers(item, held)
@@ -75,7 +75,8 @@ def _numbers(item: pl.Expr, held: pl.DataType) -> pl.Expr:
     return item if held.is_numeric() else as_text(item, held).cast(pl.Float64, strict=False)
 
 
-def _bound(wanted: str | int) -> int | float | None:
+def bound_of(wanted: str | int) -> int | float | None:
+    """What a condition compares numbers with; None if it is no number."""
     if isinstance(wanted, int):
         return wanted
     try:
