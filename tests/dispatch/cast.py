@@ -107,8 +107,9 @@ def tell(
 
 
 def sign_for(
-    spool: Spool, job: Job, run: str, role: str, *, rows: int, chunk: int = 0, refused: int = 0
-) -> None:
+    spool: Spool, job: Job, run: str, role: str, *, rows: int, chunk: int = 0, refused: int = 0,
+    consumer_node: str = "511600",
+) -> None:  # fmt: skip
     """A batch receipt, as the data plane spools it."""
     batch = {"job": job.code, "run": run}
     batch |= {"chunk": chunk, "refused": refused} if role == "provider" else {"chunks": 1}
@@ -118,7 +119,7 @@ def sign_for(
         "role": role,
         "node": "511600",
         "at": clock.rfc3339(clock.now()),
-        "consumer": {"node": "511600", "organisation": job.consumer, "application": "one-window"},
+        "consumer": {"node": consumer_node, "organisation": job.consumer, "application": "one-window"},
         "provider": {"node": "511600", "organisation": job.provider},
         "resource": job.resource,
         "version": 1,
