@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from guantong.dispatch.models import Run
 
 WIDTH, HEIGHT, FOOT, HEAD = 720, 150, 22, 18
+BROADEST = 40
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ def charts(runs: Iterable[Run]) -> Charts | None:
 
 def _bars(values: list[tuple[Run, int, int]]) -> list[Bar]:
     most = max(1, *(good + bad for _, good, bad in values))
-    step, room = WIDTH / max(len(values), 10), HEIGHT - FOOT - HEAD
+    step, room = WIDTH / len(values), HEIGHT - FOOT - HEAD
+    # The bars go from edge to edge, as the words below them do; few of them stay slim.
+    width = min(step * 0.7, BROADEST)
+    gap = (WIDTH - width) / (len(values) - 1)
     made = []
     for n, (run, good, bad) in enumerate(values):
         height, bad_height = room * good / most, room * bad / most
@@ -68,8 +72,8 @@ def _bars(values: list[tuple[Run, int, int]]) -> list[Bar]:
                 run=run,
                 value=good,
                 bad=bad,
-                x=round(n * step + step * 0.15, 1),
-                width=round(step * 0.7, 1),
+                x=round(n * gap, 1),
+                width=round(width, 1),
                 y=round(HEIGHT - FOOT - height, 1),
                 height=round(height, 1),
                 bad_height=round(bad_height, 1),
