@@ -381,7 +381,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)
     assert told["rows"] == size // PIECE
-    assert told["peak_kb"] < 300_000
+    assert told["peak_kb"] < 300_000, told["peak_kb"]
     assert (desk.target / "huge.bin").stat().st_size == size
     assert digest_of(desk.target / "huge.bin") == digest_of(desk.source / "huge.bin")
 
