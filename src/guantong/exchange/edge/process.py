@@ -87,7 +87,9 @@ class EdgeProcess:
         talking.start()
         self._link.start()
         deliverer = Deliverer(self._node, lambda: self._depot.bundle, name=self.facts.edge)
-        threading.Thread(target=deliverer.watch, args=(self._stopping,), name="delivering", daemon=True).start()
+        threading.Thread(
+            target=deliverer.watch, args=(self._stopping,), name="delivering", daemon=True
+        ).start()
         while not self._stopping.is_set():
             self.look()
             self._stopping.wait(POLL_S)
