@@ -77,6 +77,11 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/oversee/journal/", {"gao"}),
     (lambda: "/oversee/messages/", {"gao", "an"}),
     (lambda: "/share/jobs/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/jobs/alerts/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/targets/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/calendar/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/edges/", {"xu", "luo", "gao", "an"}),
+    (lambda: "/share/edges/add", {"xu", "luo", "an"}),
     (lambda: "/oversee/flows/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/oversee/reconciliation/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/todo/", {"xu", "luo", "jiang", "tian", "gao", "an", "bai"}),
@@ -113,6 +118,7 @@ def test_public_pages_are_open_in_both_languages(cast: Cast) -> None:
 
 LISTS = {"/share/": "xu", "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
          "/oversee/messages/": "an", "/find/": "", "/find/drafts/": "luo", "/prove/mine/": "bai", "/share/jobs/": "xu",
+         "/share/jobs/alerts/": "xu", "/share/targets/": "xu", "/share/edges/": "xu",
          "/oversee/flows/": "gao", "/oversee/reconciliation/": "gao"}  # fmt: skip
 
 
@@ -326,7 +332,11 @@ def test_every_address_is_covered_here() -> None:
              "node-card", "node-announce", "node-messages", "find", "drafts", "share", "request-form", "request",
              "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
              # What one job has is in tests/dispatch/test_pages.py.
-             "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order"}  # fmt: skip
+             "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order",
+             # In tests/dispatch/test_change_pages.py, test_resend.py and test_edges.py.
+             "job-alerts", "job-change", "job-retire", "job-resend", "run-rows", "targets", "target",
+             "target-retire", "calendar", "calendar-note", "calendar-forget", "quiet-set", "quiet-drop", "edges",
+             "edge-form", "edge", "edge-change", "edge-token", "edge-retire", "edge-enrol"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
     assert named <= known, named - known
 

@@ -15,6 +15,7 @@ PRODUCTION = {
     "GUANTONG_WEB_URL": "https://data.example",
     "GUANTONG_GATEWAY_URL": "https://gateway.example",
     "GUANTONG_LOG_URL": "https://log.example",
+    "GUANTONG_EXCHANGE_URL": "https://exchange.example",
 }
 
 
