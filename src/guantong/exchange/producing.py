@@ -79,6 +79,7 @@ class Producer:
         self._source = source
         self._found = found
         self._columns = columns
+        self._expected = found.rows if permit.job.reading == "full" else 0
         self._is_passing = False
         self._differences: Differences | None = None
         self._items = _items_read(permit)
@@ -156,6 +157,7 @@ class Producer:
             key=node.key,
             suite=node.suite,
             node=node.code,
+            expected=self._expected,
             until=start.until,
             resent=start.resent,
         )
