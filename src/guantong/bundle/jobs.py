@@ -15,7 +15,7 @@ Reading = Literal["full", "watermark", "compare", "changes"]
 Rule = Literal[
     "not_null", "pattern", "length", "range", "codes", "resident_id", "uscc", "unique", "order", "born_on"
 ]
-TargetDialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder", "events"]
+TargetDialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder", "events", "other"]
 
 
 class Target(Statement, frozen=True):

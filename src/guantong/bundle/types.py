@@ -12,7 +12,7 @@ from guantong.bundle.statement import Statement
 
 Mode = Literal["query", "verify", "batch"]
 Comparison = Literal["exact", "name", "date", "prefix6"]
-Dialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder"]
+Dialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder", "other"]
 GrantState = Literal["active", "suspended", "revoked"]
 Operator = Literal["eq", "ne", "in", "ge", "le"]
 

@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "guantong.site.commands.jobs",
         "batch jobs: list, watch JOB, run, pause, resume, cancel, replay JOB",
     ),
+    "conform": (
+        "guantong.site.commands.conform",
+        "try out whether another database does what batch exchange needs: SOURCE",
+    ),
     "log": ("guantong.site.commands.log", "run the transparency log and the witness"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifier", "check proof files offline: FILE… --keys KEYS"),

@@ -18,6 +18,7 @@ SOURCES = {
     "parquet": ("files", "ParquetSource"),
     "xlsx": ("spreadsheets", "XLSXSource"),
     "folder": ("folder", "FolderSource"),
+    "other": ("others", "OtherSource"),
 }
 _SCHEMES = {
     "mysql": {"mysql", "mariadb"},
@@ -43,6 +44,8 @@ def open_source(binding: Binding, addresses: Mapping[str, str], *, digest: str =
 def addressed(name: str, dialect: str, addresses: Mapping[str, str]) -> str:
     """The address of ``name``, if it is one for ``dialect``."""
     address = addresses.get(name, "")
+    if dialect == "other" and "://" in address:
+        return address
     if urlsplit(address).scheme not in _SCHEMES.get(dialect, {dialect}):
         raise AddressMissing(name=name)
     return address

@@ -19,6 +19,7 @@ TARGETS = {
     "xlsx": ("spreadsheets", "XLSXTarget"),
     "folder": ("folder", "FolderTarget"),
     "events": ("events", "EventsTarget"),
+    "other": ("others", "OtherTarget"),
 }
 
 
