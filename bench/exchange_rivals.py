@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ def measured(urls: dict[str, str]) -> dict[str, float]:
         "loop_sqlite": ("sqlite3", loop_sqlite),
         "pandas": ("pandas", pandas),
         "dlt": ("dlt", dlt),
-        "sling": ("sling", sling),
+        "sling": ("sling_linux_amd64", sling),
     }
     found = {}
     for name, (module, work) in wanted.items():
@@ -114,9 +115,13 @@ def dlt(urls: dict[str, str]) -> None:
 def sling(urls: dict[str, str]) -> None:
     """Its binary, table to table."""
     address = f"{urls['postgresql']}?sslmode=disable"
+    spec = importlib.util.find_spec("sling_linux_amd64")
+    assert spec
+    assert spec.submodule_search_locations
+    binary = Path(spec.submodule_search_locations[0]) / "bin" / "sling-linux-amd64"
     subprocess.run(
         [
-            sys.executable, "-m", "sling", "run", "--src-conn", address, "--tgt-conn", address,
+            str(binary), "run", "--src-conn", address, "--tgt-conn", address,
             "--src-stream", f"SELECT * FROM person LIMIT {SHARE}", "--tgt-object", "public.rival",
             "--mode", "full-refresh",
         ],
