@@ -1,5 +1,6 @@
 """Jobs between two nodes: this one as the job's home, and as the provider's."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from guantong.dispatch.balance import balances
 from guantong.dispatch.errors import NotYourJob, RemoteJobWrong
 from guantong.dispatch.models import Edge, EdgeState, Handover, Job, Run, RunState
 from guantong.evidence.spool import Spool
-from guantong.journal.actions import take_in_records
-from guantong.journal.models import OutboxMessage
+from guantong.journal.actions import settle_alert, take_in_records
+from guantong.journal.models import Alert, OutboxMessage
 from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock, envelope
 from guantong.kit.suites import INTERNATIONAL
@@ -257,3 +258,18 @@ def test_our_receipts_are_shown_to_the_other_node(there: tuple[Desk, dict[str, A
     assert actions.take_in_handovers(by=SYSTEM, at=NOON) == 0
     (shown,) = mail("batch.receipts")
     assert [envelope.read(raw.encode()).body["rows"] for raw in shown["receipts"]] == [8]
+
+
+def test_a_link_that_is_stuck_is_told_of_once(home: tuple[Desk, Job], tmp_path: Path) -> None:
+    assert actions.watch_links(tmp_path, by=SYSTEM, at=NOON) == 0
+    error = {"code": "peer_unreachable", "message": {"zh": "", "en": ""}}
+    said = [{"peer": "510000", "skew_ms": 3, "since": clock.rfc3339(NOON), "error": error}]
+    (tmp_path / "links.json").write_text(json.dumps(said))
+    told = [actions.watch_links(tmp_path, by=SYSTEM, at=later(NOON, s)) for s in (60, 301, 302)]
+    assert told == [0, 1, 0]
+    alert = Alert.objects.get(code="link_stuck")
+    assert alert.details["node"] == "510000"
+    settle_alert(alert, by=SYSTEM, at=NOON)
+    assert actions.watch_links(tmp_path, by=SYSTEM, at=later(NOON, 400)) == 0
+    (tmp_path / "links.json").write_text("nonsense")
+    assert actions.watch_links(tmp_path, by=SYSTEM, at=later(NOON, 400)) == 0

@@ -401,7 +401,7 @@ def items_for(target: Target) -> dict[str, str]:
     return {name: labels.get(name, name) for name in dict.fromkeys([*target.columns, *labels])}
 
 
-ALERTS = ("batch_stopped", "batch_too_long", "edge_silent", "edge_skewed")
+ALERTS = ("batch_stopped", "batch_too_long", "edge_silent", "edge_skewed", "link_stuck")
 
 
 def alerts_for(person: Person) -> QuerySet[Alert]:

@@ -4,6 +4,7 @@ One process a node writes the batch receipts. It needs the node's folder and its
 control plane: jobs with a period run by the bundle alone.
 """
 
+import json
 import logging
 import signal
 import socket
@@ -55,6 +56,7 @@ class Exchange:
         self.node = replace(node, mailroom=self.room)
         self.runner = Runner(self.node, self.room, at_once=settings.jobs_at_once)
         self._links: dict[str, Link] = {}
+        self._said = ""
         self._stopping = threading.Event()
         self._depot.recover()
 
@@ -75,6 +77,7 @@ class Exchange:
             while not self._stopping.is_set():
                 self.look()
                 self.dial()
+                self._tell_links()
                 now = clock.now().timestamp()
                 if now - swept > SWEEP_EVERY_S:
                     self.room.store.expire(KEPT_S)
@@ -106,6 +109,17 @@ class Exchange:
                 line = Line(self.node.code, self.node.key, peer)
                 self._links[code] = link = Link(line, self.room, lambda: self._depot.bundle)
                 link.start()
+
+    def _tell_links(self) -> None:
+        """Leave word of the links for the control plane, when there is something new to say."""
+        said = json.dumps([link.as_json() for link in self._links.values()], ensure_ascii=False)
+        if said != self._said:
+            self._said = said
+            path = self.node.folder / "links.json"
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(said, "utf-8")
+            fresh.replace(path)
 
     def bundle(self) -> Bundle:
         """The bundle in force."""

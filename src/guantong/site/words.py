@@ -156,6 +156,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "confirmed": pgettext_lazy("node", "takes part"),
     },
     "alert": {
+        "link_stuck": _("Nothing has gone to or come from a node for five minutes"),
         "edge_silent": _("An edge has not been heard of for five minutes"),
         "edge_skewed": _("The clock of an edge is wrong"),
         "batch_stopped": _("A batch stopped and needs a person"),

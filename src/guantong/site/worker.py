@@ -102,6 +102,7 @@ class Worker:
         dispatch.take_in_handovers(by=self._by, at=at)
         dispatch.tell_providers(by=self._by, at=at)
         dispatch.watch_edges(folder, by=self._by, at=at)
+        dispatch.watch_links(folder, by=self._by, at=at)
         dispatch.keep_limits(by=self._by, at=at)
         dispatch.order_due(per_source=self._settings.jobs_per_source, by=self._by, at=at)
         journal.deliver({"job.order": self._order}, by=self._by, at=at)

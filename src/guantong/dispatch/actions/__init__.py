@@ -20,6 +20,7 @@ from guantong.dispatch.actions.edges import (
     renew_token,
     retire_edge,
     watch_edges,
+    watch_links,
 )
 from guantong.dispatch.actions.noting import note_progress, receive_receipts, take_in_handovers
 from guantong.dispatch.actions.ordering import (
@@ -73,4 +74,5 @@ __all__ = [
     "take_in_handovers",
     "tell_providers",
     "watch_edges",
+    "watch_links",
 ]

@@ -10,7 +10,7 @@ import msgspec
 from django.db import transaction
 
 from guantong.bundle import enrolment
-from guantong.dispatch import edge_news, queries
+from guantong.dispatch import edge_news, link_news, queries
 from guantong.dispatch.errors import (
     EdgeInUse,
     EdgeStateWrong,
@@ -25,6 +25,7 @@ from guantong.dispatch.models import Edge, EdgeState
 from guantong.dispatch.types import EdgeDeclaration
 from guantong.identity.models import Organisation
 from guantong.journal.actions import enqueue, raise_alert, record
+from guantong.journal.models import Alert
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
 from guantong.kit.suites import BadKey, VerifyKey
@@ -144,6 +145,21 @@ def watch_edges(folder: Path, *, by: Actor, at: datetime) -> int:
                     raise_alert(f"edge_{trouble}", details, by=by, at=at)
                     told += 1
             Edge.objects.filter(pk=edge.pk).update(told=found)
+    return told
+
+
+def watch_links(folder: Path, *, by: Actor, at: datetime) -> int:
+    """Tell a person once of each link to another node that has been stuck for a while; how many were told of.
+
+    ``folder`` is ``<home>/exchange``.
+    """
+    told = 0
+    for link in link_news.of(folder):
+        details = {"node": link.peer, "since": link.since, "error": link.error.get("code", "")}
+        if link.is_stuck(at) and not Alert.objects.filter(code="link_stuck", details=details).exists():
+            with transaction.atomic():
+                raise_alert("link_stuck", details, by=by, at=at)
+            told += 1
     return told
 
 

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Reply, SyncCourier
@@ -103,11 +104,18 @@ class Link:
         ]
         self.trouble: GuantongError | None = None
         """What went wrong last, None while all is well."""
+        self.troubled_since = ""
 
     @property
     def peer(self) -> Peer:
         """Who is at the other end."""
         return self._line.peer
+
+    def as_json(self) -> dict[str, Any]:
+        """How it is, for people."""
+        trouble = self.trouble
+        said = {} if trouble is None else {"since": self.troubled_since, "error": trouble.as_json()}
+        return {"peer": self.peer.code, "skew_ms": self._line.skew_ms, **said}
 
     def start(self) -> None:
         """Begin to carry."""
@@ -178,7 +186,8 @@ class Link:
         pause = FIRST_PAUSE_S
         while not self._ending.is_set():
             try:
-                if work():
+                # Having nothing to hand over says nothing of the peer; its answer that it has nothing does.
+                if work() or work == self.fetch_one:
                     self.trouble = None
                 pause = FIRST_PAUSE_S
             except GuantongError as fault:
@@ -191,6 +200,8 @@ class Link:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def _tell(self, fault: GuantongError) -> None:
+        if self.trouble is None:
+            self.troubled_since = clock.rfc3339(clock.now())
         if self.trouble is None or self.trouble.code != fault.code:
             logger.warning("mail with %s: %s", self._line.peer.code, fault)
         self.trouble = fault
