@@ -19,6 +19,7 @@ from guantong.bundle.jobs import Limits
 from guantong.exchange import errors
 from guantong.exchange.conformance import conform
 from guantong.exchange.run import Outcome, run
+from guantong.exchange.sources.others import connected
 from guantong.exchange.targets.others import OtherTarget
 
 COLUMNS = {item: item for item in cast.FIELDS}
@@ -90,6 +91,12 @@ def test_one_that_does_not_is_told_where(place: tuple[str, str], monkeypatch: py
     lines = {line.en: line for line in conform("stranger", strange(*place))}
     assert not lines["a chunk applied twice counts once"].is_good
     assert lines["what is read is what was written"].is_good
+
+
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(errors.ExtraMissing) as fault:
+        connected("stranger", "nosuch+driver://nobody@127.0.0.1:1/none")
+    assert fault.value.details["module"] == "nosuch+driver"
 
 
 def test_one_that_is_not_there() -> None:

@@ -395,3 +395,12 @@ class ChangesLost(ExchangeStopped):
     status = 410
     zh = "数据源 {name} 的变更日志已不含作业上次之后的变更（日志被清理或复制槽被删除），请从头重放该作业。"
     en = "The change log of source {name} no longer holds what came after the last run; replay the job from the beginning."
+
+
+class ExtraMissing(ExchangeStopped):
+    """A kind of database needs a library that is not installed here."""
+
+    code = "extra_missing"
+    status = 501
+    zh = "本机缺少访问数据源 {name} 所需的组件 {module}，请安装附加组件 {extra} 及其数据库驱动。"
+    en = "Source {name} needs {module}, which is not installed here; install the extra {extra} and the database's driver."

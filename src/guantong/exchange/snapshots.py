@@ -26,7 +26,7 @@ K1, K2, DIGEST = "~k1", "~k2", "~digest"
 _INDEX = (K1, K2, DIGEST)
 _BUCKETS = 64
 _SHIFT = np.uint64(58)
-_HELD_ROWS = 300_000
+_HELD_ROWS = 150_000
 _BATCH_ROWS = 65_536
 _SEEDS = (20, 51)
 
@@ -118,9 +118,9 @@ class Snapshot:
                     for name, mapped in zip(_INDEX, (self._k1, self._k2, self._digest), strict=True)
                 ]
                 at += keys.height
+                for mapped in (self._k1, self._k2, self._digest):
+                    _let_go(mapped)
                 yield keys.with_columns(numbers)
-        for mapped in (self._k1, self._k2, self._digest):
-            _let_go(mapped)
 
 
 class Drafting:

@@ -2,11 +2,11 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from guantong.bundle.types import Binding
-from guantong.exchange.errors import AddressMissing
+from guantong.exchange.errors import AddressMissing, ExtraMissing
 from guantong.exchange.sources.reading import Source
 
 # Drivers are loaded when first needed: together they are a third of the memory that a process may have.
@@ -35,10 +35,18 @@ def open_source(binding: Binding, addresses: Mapping[str, str], *, digest: str =
     """The source that serves ``binding``; ``digest`` is the suite's, for files. AddressMissing, or what it says."""
     address = addressed(binding.source, binding.dialect, addresses)
     module, name = SOURCES[binding.dialect]
-    found = getattr(importlib.import_module(f"guantong.exchange.sources.{module}"), name)
+    found = loaded("sources", module, name, binding.source)
     if binding.dialect == "folder":
         return cast("Callable[[str, str, str], Source]", found)(binding.source, address, digest)
     return cast("Callable[[str, str], Source]", found)(binding.source, address)
+
+
+def loaded(side: str, module: str, name: str, source: str) -> Any:
+    """The class that serves a kind of database. ExtraMissing."""
+    try:
+        return getattr(importlib.import_module(f"guantong.exchange.{side}.{module}"), name)
+    except ModuleNotFoundError as missing:
+        raise ExtraMissing(name=source, module=missing.name, extra="databases") from missing
 
 
 def addressed(name: str, dialect: str, addresses: Mapping[str, str]) -> str:

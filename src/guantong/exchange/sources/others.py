@@ -17,10 +17,12 @@ from sqlalchemy import exc
 
 from guantong.exchange.columns import Column, Kind
 from guantong.exchange.errors import (
+    AddressMissing,
     DatabaseDenied,
     DatabaseLost,
     DatabaseUnreachable,
     ExchangeStopped,
+    ExtraMissing,
     TableVanished,
     TargetRefused,
 )
@@ -93,8 +95,10 @@ def connected(name: str, address: str) -> sa.Engine:
     """An engine that has reached its database. DatabaseDenied, DatabaseUnreachable."""
     try:
         engine = sa.create_engine(address, pool_size=1, max_overflow=1)
-    except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as fault:
-        raise DatabaseUnreachable(name=name) from fault
+    except (exc.NoSuchModuleError, ModuleNotFoundError) as missing:
+        raise ExtraMissing(name=name, module=address.partition(":")[0], extra="databases") from missing
+    except exc.ArgumentError:
+        raise AddressMissing(name=name) from None
     try:
         engine.connect().close()
     except exc.DBAPIError as fault:

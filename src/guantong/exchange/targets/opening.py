@@ -1,12 +1,11 @@
 """From what a permit says, and the node's addresses, to an open target."""
 
-import importlib
 from collections.abc import Callable
 from typing import cast
 
 from guantong.exchange.decide import Permit
 from guantong.exchange.node import Node
-from guantong.exchange.sources.opening import addressed
+from guantong.exchange.sources.opening import addressed, loaded
 from guantong.exchange.targets.applying import Landing, Target
 
 # Loaded when first needed, as sources are.
@@ -32,7 +31,7 @@ def open_target(permit: Permit, landing: Landing, node: Node) -> Target:
     declared = permit.target
     address = addressed(declared.source, declared.dialect, node.addresses())
     module, name = TARGETS[declared.dialect]
-    found = getattr(importlib.import_module(f"guantong.exchange.targets.{module}"), name)
+    found = loaded("targets", module, name, declared.source)
     if declared.dialect in _KNOWING:
         return cast("Callable[[str, str, Landing, Permit, Node], Target]", found)(
             declared.source, address, landing, permit, node
