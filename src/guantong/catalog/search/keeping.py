@@ -1,0 +1,124 @@
+"""Keeping the index: the worker's duty. It follows the catalogue's changes, and has a missing or damaged index rebuilt.
+
+Published changes are followed by their number in the feed, drafts and links by the journal's entries about resources.
+A change is read from the database as it is now, so that taking one in twice, or late, is harmless.
+"""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+from guantong.catalog.models import Resource, ResourceVersion
+from guantong.catalog.search import entries
+from guantong.catalog.search.errors import SearchIndexMissing
+from guantong.catalog.search.types import Position, SearchIndex
+from guantong.journal.models import Entry as JournalEntry
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# Journal entries may become visible out of order; so many before the last one are looked at again.
+OVERLAP = 200
+
+
+class Build(Protocol):
+    """A build that runs by itself."""
+
+    def poll(self) -> int | None:
+        """None while it runs, then how it ended: 0 is good."""
+
+
+class KeptIndex(SearchIndex, Protocol):
+    """An index that can say how it is."""
+
+    def is_sound(self) -> bool:
+        """Whether it can be asked, and was made with today's words."""
+
+    def is_marked_broken(self) -> bool:
+        """Whether a reader has met damage since the last build."""
+
+
+def start_build() -> Build:
+    """Build in a process of its own, so that a full CPU delays no bundle; ``guantong index`` does the work."""
+    return subprocess.Popen([sys.executable, "-m", "guantong", "index"])
+
+
+def build_now(index: KeptIndex, uses: entries.Uses = entries.no_uses) -> int:
+    """Index everything anew, here and now; how many faces there are."""
+    position = entries.newest()
+    return index.build(entries.everything(uses), position=position, progress=_say)
+
+
+def _say(count: int) -> None:
+    logger.info("search index: %s entries", count)
+
+
+class Keeper:
+    """Follows the catalogue. One a node, in its worker."""
+
+    def __init__(
+        self, index: KeptIndex, uses: entries.Uses = entries.no_uses, start: Callable[[], Build] = start_build
+    ) -> None:
+        """``start`` begins a build elsewhere."""
+        self._index, self._uses, self._start = index, uses, start
+        self._build: Build | None = None
+        self._is_checked = False
+        self._stored = self._at = Position(-1, -1)
+        self._taken: set[int] = set()
+
+    def tend(self) -> int:
+        """One round: see to it that there is an index, and take in what changed; how many resources."""
+        if self._build is not None and self._build.poll() is not None:
+            logger.info("search index: build ended (%s)", self._build.poll())
+            self._build, self._is_checked = None, False
+        if self._build is None and not self._is_sound():
+            self._build = self._start()
+        try:
+            return self._follow()
+        except SearchIndexMissing:
+            self._is_checked = False
+            return 0
+
+    def _is_sound(self) -> bool:
+        """Whole once after start and after each build; then only whether somebody met damage."""
+        if not self._is_checked:
+            self._is_checked = self._index.is_sound()
+        return self._is_checked and not self._index.is_marked_broken()
+
+    def _follow(self) -> int:
+        count = 0
+        stored = self._index.position()
+        if stored != self._stored:
+            # Another generation was swapped in: go on from where its build began.
+            self._stored, self._at, self._taken = stored, stored, set()
+        while True:
+            keys, acts, after = self._news(self._at)
+            if keys:
+                self._index.apply(entries.changed(keys, self._uses), position=after)
+                self._stored, count = after, count + len(keys)
+            self._taken = {pk for pk in self._taken | acts if pk > after.entry - OVERLAP}
+            is_done, self._at = not keys and after == self._at, after
+            if is_done:
+                return count
+
+    def _news(self, at: Position) -> tuple[list[int], set[int], Position]:
+        """The resources that changed after ``at``, the journal entries that say so, and the place behind them."""
+        versions = list(
+            ResourceVersion.objects.filter(number__gt=at.change)
+            .order_by("number")
+            .values_list("number", "resource_id")[:BATCH]
+        )
+        newest = entries.newest().entry
+        acts = dict(
+            JournalEntry.objects.filter(pk__gt=at.entry - OVERLAP, pk__lte=newest, subject_kind="resource")
+            .order_by("pk")
+            .values_list("pk", "subject_id")[: BATCH + OVERLAP]
+        )
+        fresh = {pk: code for pk, code in acts.items() if pk not in self._taken}
+        keys = {key for _, key in versions}
+        keys |= set(Resource.objects.filter(code__in=set(fresh.values())).values_list("pk", flat=True))
+        change = versions[-1][0] if versions else at.change
+        entry = max(acts) if len(acts) == BATCH + OVERLAP else newest
+        return sorted(keys), set(fresh), Position(change or 0, max(entry, at.entry))
