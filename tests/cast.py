@@ -115,10 +115,11 @@ def assemble() -> Cast:
 
 
 def publish_permits(cast: Cast, **changes: Any) -> Resource:
-    """Residence permits, drafted, submitted and published."""
+    """Residence permits, drafted, submitted, approved by the department and published by the bureau."""
     drafted = catalog.draft(catalog.read_content(content(**changes)), node=NODE, by=actor(cast.luo), at=NOON)
     submitted = catalog.submit(drafted, by=actor(cast.luo), at=NOON)
-    return catalog.publish(submitted, by=actor(cast.jiang), at=NOON)
+    approved = catalog.approve(submitted, by=actor(cast.jiang), at=NOON)
+    return catalog.publish(approved, by=actor(cast.tian), at=NOON)
 
 
 def need(**changes: Any) -> Need:

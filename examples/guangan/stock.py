@@ -209,7 +209,8 @@ class Stock:
                 }
             )
             resource = catalog.draft(content, node=self.node, by=self.by, at=self.at)
-            catalog.publish(catalog.submit(resource, by=self.by, at=self.at), by=self.by, at=self.at)
+            for step in (catalog.submit, catalog.approve, catalog.publish):
+                resource = step(resource, by=self.by, at=self.at)
             count += 1
         self.say(f"政府数据源目录 {count} 条已发布")
 

@@ -93,9 +93,10 @@ class Story:
             code, name = table.content["code"], table.content["name"]
             with self._step(f"{department.name}发布「{name}」", department.node):
                 self._as(f"{table.department}-officer").post(f"/find/{code}/submit", source=f"/find/{code}/")
-                done = self._as(f"{table.department}-approver").post(
-                    f"/find/{code}/publish", source=f"/find/{code}/"
-                )
+                approver = self._as(f"{table.department}-approver")
+                approver.post(f"/find/{code}/approve", source=f"/find/{code}/")
+                bureau = self._as("nda-approver" if department.node == NATION else "data-approver")
+                done = bureau.post(f"/find/{code}/publish", source=f"/find/{code}/")
                 self._demand(done.status == 200, done)
         with self._step("目录逐级汇聚、下行：三个节点都查到全部五个目录", CITY):
             for node in places.PLACES:

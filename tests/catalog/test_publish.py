@@ -21,7 +21,7 @@ def test_a_draft_is_submitted_and_published() -> None:
     assert (resource.state, resource.live_version) == (State.PUBLISHED, 1)
     assert queries.search("居住证").get() == resource
     acts = set(Entry.objects.filter(subject_id=PERMITS).values_list("act", flat=True))
-    assert acts == {"resource.drafted", "resource.submitted", "resource.published"}
+    assert acts == {"resource.drafted", "resource.submitted", "resource.approved", "resource.published"}
     assert OutboxMessage.objects.filter(topic="bundle.stale").exists()
 
 
@@ -34,7 +34,8 @@ def test_a_pending_edit_does_not_disturb_the_live_version() -> None:
     assert drafted.live is not None
     assert drafted.live.name == "居住证信息"
     submitted = actions.submit(resource, by=cast.as_actor(cast.luo), at=NOON)
-    published = actions.publish(submitted, by=cast.as_actor(cast.jiang), at=NOON)
+    approved = actions.approve(submitted, by=cast.as_actor(cast.jiang), at=NOON)
+    published = actions.publish(approved, by=cast.as_actor(cast.tian), at=NOON)
     assert (published.name, published.live_version) == ("居住证基本信息", 2)
     assert [version.content["name"] for version in published.versions.all()] == [
         "居住证信息",

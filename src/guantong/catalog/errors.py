@@ -37,3 +37,39 @@ class NotTheProvider(GuantongError):
     status = 403
     zh = "只有提供方才能维护此信息资源。"
     en = "Only the provider may maintain this resource."
+
+
+class OwnSubmission(GuantongError):
+    """Nobody approves what they have submitted themselves."""
+
+    code = "own_submission"
+    status = 403
+    zh = "不能审核本人送审的目录，请由其他审核人办理。"
+    en = "Nobody approves what they submitted themselves; another approver has to."
+
+
+class NotTheBureau(GuantongError):
+    """Only the data bureau publishes what departments have approved."""
+
+    code = "not_the_bureau"
+    status = 403
+    zh = "此事项由主管部门（数据局）办理。"
+    en = "This is for the data bureau to do."
+
+
+class ReasonMissing(GuantongError):
+    """Who returns a draft says why, once and completely."""
+
+    code = "return_reason_missing"
+    status = 422
+    zh = "退回须一次说明全部理由。"
+    en = "Returning a draft needs a reason that says everything at once."
+
+
+class NothingToUndo(GuantongError):
+    """The last act cannot be taken back."""
+
+    code = "nothing_to_undo"
+    status = 409
+    zh = "最近一步不能撤销：{why_zh}。"
+    en = "The last step cannot be undone: {why_en}."

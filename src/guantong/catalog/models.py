@@ -4,6 +4,7 @@ import uuid
 
 import msgspec
 from django.db import models
+from django.utils import timezone
 
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
@@ -13,7 +14,8 @@ class State(models.TextChoices):
     """Where the newest content of an entry stands. What the public sees is :attr:`Resource.is_live`'s matter."""
 
     DRAFT = "draft", "草稿"
-    SUBMITTED = "submitted", "待审"
+    SUBMITTED = "submitted", "部门审核"
+    REVIEWED = "reviewed", "主管部门审核"
     PUBLISHED = "published", "已发布"
     WITHDRAWN = "withdrawn", "已下线"
 
@@ -39,6 +41,10 @@ class Resource(models.Model):
     sharing_type = models.CharField("共享类型", max_length=16, blank=True)
     update_cycle = models.CharField("更新周期", max_length=16, blank=True)
     published_at = models.DateTimeField(null=True)
+    due_on = models.DateField("应办结日", null=True, db_index=True)
+    """The last day by which whoever has the draft should have acted; None when nothing is pending."""
+    submitted_by = models.CharField(max_length=64, blank=True)
+    """The public identifier of the person who submitted the draft: nobody approves their own."""
 
     class Meta:
         verbose_name = "信息资源"
@@ -46,6 +52,11 @@ class Resource(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what is pending should have been acted upon before today."""
+        return self.due_on is not None and self.due_on < timezone.localdate()
 
     @property
     def live(self) -> ResourceContent | None:
@@ -86,6 +97,113 @@ class ResourceVersion(models.Model):
     def typed(self) -> ResourceContent:
         """The content as its type."""
         return msgspec.convert(self.content, ResourceContent)
+
+
+class Act(models.TextChoices):
+    """What may happen to an entry."""
+
+    DRAFTED = "drafted", "起草"
+    SUBMITTED = "submitted", "送审"
+    APPROVED = "approved", "部门审核通过"
+    RETURNED = "returned", "退回"
+    PUBLISHED = "published", "发布"
+    WITHDRAWN = "withdrawn", "下线"
+
+
+class Move(models.Model):
+    """经过: one move in the life of an entry of this node; never changed but for being undone.
+
+    ``content`` is the wording that a draft got (so that every change is a version), or the one that was moved;
+    ``was`` the state before the move; ``version`` the published version that it made. Imports name their batch.
+    """
+
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="moves")
+    act = models.CharField(max_length=12, choices=Act)
+    was = models.CharField(max_length=12, choices=State)
+    content = models.JSONField(null=True)
+    version = models.IntegerField(null=True)
+    reason = models.TextField(blank=True)
+    by_id = models.CharField(max_length=64)
+    by_name = models.CharField(max_length=120)
+    organisation = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField()
+    batch = models.CharField(max_length=36, blank=True)
+    is_undone = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = "目录经过"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} {self.act}"
+
+
+class ExtensionField(models.Model):
+    """扩展项: a field that this node's entries have besides the guide's, with its type and what it may hold."""
+
+    class Kind(models.TextChoices):
+        """What a value is."""
+
+        TEXT = "text", "文本"
+        NUMBER = "number", "整数"
+        TRUTH = "truth", "是否"
+        DAY = "day", "日期"
+        CHOICE = "choice", "选项"
+
+    name = models.CharField("英文名", max_length=40, unique=True)
+    label = models.CharField("名称", max_length=80, unique=True)
+    kind = models.CharField("类型", max_length=8, choices=Kind, default=Kind.TEXT)
+    choices = models.JSONField("选项", default=list)
+    is_required = models.BooleanField("必填", default=False)
+    is_retired = models.BooleanField("停用", default=False)
+
+    class Meta:
+        verbose_name = "扩展项"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ImportBatch(models.Model):
+    """导入批次: one file of entries, what became of it, and every cell that was wrong.
+
+    ``faults`` are dictionaries of :class:`guantong.catalog.importing.Fault`; ``file`` is dropped when it has been
+    followed by thirty others of the same department.
+    """
+
+    class Progress(models.TextChoices):
+        """Where the import stands."""
+
+        WAITING = "waiting", "排队"
+        RUNNING = "running", "正在处理"
+        DONE = "done", "已导入"
+        REFUSED = "refused", "未导入"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE)
+    file_name = models.CharField(max_length=200)
+    file = models.BinaryField()
+    takes_good_ones = models.BooleanField(default=False)
+    progress = models.CharField(max_length=8, choices=Progress, default=Progress.WAITING, db_index=True)
+    rows_done = models.IntegerField(default=0)
+    rows_total = models.IntegerField(default=0)
+    drafted = models.IntegerField(default=0)
+    unchanged = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)
+    faults = models.JSONField(default=list)
+    failure = models.JSONField(null=True)
+    """Why the file as a whole was refused: code and both sentences."""
+    by = models.JSONField()
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "导入批次"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 class Link(models.Model):

@@ -4,6 +4,8 @@ from django.db.models import F, Q, QuerySet
 
 from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource, ResourceVersion, State
+from guantong.identity.models import Organisation, Person
+from guantong.identity.queries import bureaus
 
 MOST_WORDS = 10
 
@@ -45,12 +47,37 @@ def drafts_of(provider: int) -> QuerySet[Resource]:
 
 def to_submit(provider: int) -> QuerySet[Resource]:
     """The drafts of a department that wait for being submitted."""
-    return drafts_of(provider).exclude(state=State.SUBMITTED)
+    return drafts_of(provider).exclude(state__in=[State.SUBMITTED, State.REVIEWED])
 
 
-def to_publish(provider: int) -> QuerySet[Resource]:
-    """The submitted drafts of a department, which wait for being published."""
+def to_approve(provider: int) -> QuerySet[Resource]:
+    """The submitted drafts of a department, which wait for its own review."""
     return drafts_of(provider).filter(state=State.SUBMITTED)
+
+
+def to_publish(reviewer: Organisation | None) -> QuerySet[Resource]:
+    """What departments have approved and ``reviewer`` is to publish: all of the node's for its bureau."""
+    waiting = Resource.objects.filter(state=State.REVIEWED, draft__isnull=False)
+    if reviewer is None:
+        return waiting.none()
+    of_node = bureaus(reviewer.node)
+    if of_node:
+        return waiting.filter(node=reviewer.node) if reviewer.code in of_node else waiting.none()
+    return waiting.filter(provider=reviewer)
+
+
+def compiled(person: Person) -> QuerySet[Resource]:
+    """The entries that a person works on: their department's own, and for the bureau what it is to publish."""
+    own = Q(provider=person.organisation_id or 0)
+    reviewer = person.organisation
+    if reviewer is not None and reviewer.is_bureau:
+        own |= Q(node=reviewer.node, state=State.REVIEWED)
+    return Resource.objects.filter(own).select_related("provider")
+
+
+def may_review(person: Person, resource: Resource) -> bool:
+    """Whether a person's organisation publishes what the entry's department has approved."""
+    return to_publish(person.organisation).filter(pk=resource.pk).exists()
 
 
 def changes_after(number: int, *, nodes: list[str], limit: int = 200) -> list[ResourceVersion]:

@@ -1,28 +1,28 @@
-"""查数据: finding entries, reading one, and its life from draft to publication."""
+"""查数据: finding entries and reading one."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
-from guantong.catalog import actions, queries
+from guantong.catalog import actions, extensions, queries
 from guantong.catalog.errors import ResourceUnknown
-from guantong.catalog.models import Resource
+from guantong.catalog.models import Resource, State
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Person
-from guantong.identity.queries import actor, demand, may
-from guantong.kit import clock
+from guantong.identity.queries import may
 from guantong.pages.lists import answer_list
 
-_ACTS: dict[str, tuple[str, Callable[..., Resource]]] = {
-    "submit": ("resource:submit", actions.submit),
-    "publish": ("resource:publish", actions.publish),
-    "withdraw": ("resource:publish", actions.withdraw),
+MOVES_SHOWN = 100
+# What undoing a move takes: the permission that the move took.
+PERMISSIONS = {
+    "drafted": "resource:draft",
+    "submitted": "resource:submit",
+    "approved": "resource:publish",
+    "returned": "resource:publish",
+    "published": "resource:publish",
+    "withdrawn": "resource:publish",
 }
 
 
@@ -55,32 +55,54 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def detail(request: HttpRequest, code: str) -> HttpResponse:
-    """One entry: its live version for everyone, its draft for its own department."""
+    """One entry: its live version for everyone, its draft for its own department and for whoever reviews it."""
     resource = queries.by_code(code)
     person = request.user
     is_provider = isinstance(person, Person) and person.organisation_id == resource.provider_id
-    if resource.live_version == 0 and not is_provider:
+    is_reviewer = isinstance(person, Person) and queries.may_review(person, resource)
+    is_inside = is_provider or is_reviewer
+    if resource.live_version == 0 and not is_inside:
         raise ResourceUnknown(resource=code)
-    content = actions.read_content(resource.draft) if is_provider and resource.draft else resource.latest
+    content = actions.read_content(resource.draft) if is_inside and resource.draft else resource.latest
+    moves = list(resource.moves.order_by("-pk")[:MOVES_SHOWN]) if is_inside else []
     return render(
         request,
         "catalog/detail.html",
         {
             "resource": resource,
             "content": content,
-            "is_draft": is_provider and resource.draft is not None,
+            "fields": extensions.labelled(content.extension) if content else [],
+            "is_draft": is_inside and resource.draft is not None,
             "is_provider": is_provider,
             "versions": resource.versions.order_by("-version"),
+            "moves": moves,
             "link": getattr(resource, "link", None),
             "can_ask": _can_ask(person, resource, content),
-            "can_submit": is_provider
-            and resource.draft is not None
-            and resource.state != "submitted"
-            and may(person, "resource:submit"),
-            "can_publish": is_provider and resource.state == "submitted" and may(person, "resource:publish"),
             "can_withdraw": is_provider and resource.is_live and may(person, "resource:publish"),
+            **_verbs(person, resource, is_provider=is_provider, is_reviewer=is_reviewer),
         },
     )
+
+
+def _verbs(person: Any, resource: Resource, *, is_provider: bool, is_reviewer: bool) -> dict[str, bool]:
+    """What the visitor may do with the entry now."""
+    state, reviews = resource.state, may(person, "resource:publish")
+    is_resting = state not in {State.SUBMITTED, State.REVIEWED}
+    last = resource.moves.filter(is_undone=False).last() if is_provider or is_reviewer else None
+    code = person.organisation.code if isinstance(person, Person) and person.organisation else ""
+    return {
+        "can_edit": is_provider and may(person, "resource:draft"),
+        "can_submit": is_provider
+        and resource.draft is not None
+        and is_resting
+        and may(person, "resource:submit"),
+        "can_approve": is_provider and state == State.SUBMITTED and reviews,
+        "can_publish": is_reviewer and state == State.REVIEWED and reviews,
+        "can_undo": last is not None
+        and last.organisation == code
+        and may(person, PERMISSIONS[last.act])
+        and not resource.versions.filter(version=last.version or 0, number__isnull=False).exists(),
+    }
 
 
 def _can_ask(person: Any, resource: Resource, content: ResourceContent | None) -> bool:
@@ -89,26 +111,3 @@ def _can_ask(person: Any, resource: Resource, content: ResourceContent | None) -
         return False
     is_own = person.organisation_id == resource.provider_id
     return bool(content.items) and content.sharing_type != "not_shared" and not is_own
-
-
-@require_GET
-@login_required
-def drafts(request: HttpRequest) -> HttpResponse:
-    """What the visitor's department has not published yet."""
-    person = demand(
-        request.user, "resource:submit" if may(request.user, "resource:submit") else "resource:publish"
-    )
-    rows = queries.drafts_of(person.organisation_id or 0)
-    columns = {"code": lambda r: r.code, "name": lambda r: r.name, "state": lambda r: r.state}
-    return answer_list(request, rows, template="catalog/drafts.html", columns=columns)
-
-
-@require_POST
-@login_required
-def act(request: HttpRequest, code: str, verb: str) -> HttpResponse:
-    """Submit, publish or withdraw an entry."""
-    permission, action = _ACTS[verb]
-    person = demand(request.user, permission)
-    action(queries.by_code(code), by=actor(person), at=clock.now())
-    messages.success(request, gettext("Done."))
-    return redirect("resource", code=code)

@@ -39,6 +39,11 @@ def organisation(code: str) -> Organisation | None:
     return Organisation.objects.filter(code=code).first()
 
 
+def bureaus(node: str) -> set[str]:
+    """The codes of a node's data bureaus (数据主管部门)."""
+    return set(Organisation.objects.filter(node=node, is_bureau=True).values_list("code", flat=True))
+
+
 def applications_of(owner: Organisation) -> list[Application]:
     """The active applications of an organisation."""
     return list(Application.objects.filter(organisation=owner, is_active=True))

@@ -86,6 +86,14 @@ class Settings:
     jobs_per_source: int = 2
     # Seconds a call may take from the consumer's node to the answer.
     call_budget_s: float = 5.0
+    # Rule for the codes of this node's catalogue entries: guide (the 2017 compilation guide) or loose.
+    catalogue_code_rule: str = "guide"
+    # Working days within which a department finishes a draft of a catalogue entry, or mends a returned one.
+    catalogue_update_days: int = 10
+    # Working days of the department's own review of a catalogue entry.
+    catalogue_department_days: int = 2
+    # Working days of the data bureau's review of a catalogue entry.
+    catalogue_bureau_days: int = 2
     # Object store for staged chunks, s3://bucket/prefix?endpoint=https://host; empty means a folder of the node.
     staging_url: str = ""
     # File (mode 0600) with the object store's access_key_id and secret_access_key as JSON.
@@ -143,6 +151,10 @@ class Settings:
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
         yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"
+        is_rule = self.catalogue_code_rule in {"guide", "loose"}
+        yield "catalogue_code_rule", is_rule, "应为 guide 或 loose", "guide or loose is wanted"
+        for name in ("catalogue_update_days", "catalogue_department_days", "catalogue_bureau_days"):
+            yield name, 1 <= getattr(self, name) <= 250, "应为 1 至 250 个工作日", "1 to 250 working days"
         is_store = urlsplit(self.staging_url).scheme in {"", "s3"} and "@" not in self.staging_url
         yield (
             "staging_url",

@@ -14,13 +14,17 @@ from guantong.sharing import queries as sharing
 
 
 def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
-    """Steps to decide, entries to submit and to publish, cases that wait, nodes to confirm, alerts to settle."""
+    """Steps to decide, entries to submit, to review and to publish, cases that wait, nodes to confirm, alerts to settle."""
     code = person.organisation.code if person.organisation else ""
     own = person.organisation_id or 0
     waiting: dict[str, tuple[str, QuerySet[Any]]] = {
         "steps": ("request:decide", sharing.to_decide(code)),
         "to_submit": ("resource:submit", catalog.to_submit(own).select_related("provider")),
-        "to_publish": ("resource:publish", catalog.to_publish(own).select_related("provider")),
+        "to_approve": ("resource:publish", catalog.to_approve(own).select_related("provider")),
+        "to_publish": (
+            "resource:publish",
+            catalog.to_publish(person.organisation).select_related("provider"),
+        ),
         "cases": ("case:advance", Case.objects.filter(state="waiting").select_related("item")),
         "nodes": ("node:confirm", Node.objects.filter(is_confirmed=False)),
         "alerts": ("alert:settle", Alert.objects.filter(seen_at__isnull=True)),

@@ -178,11 +178,13 @@ class Walk:
         return [
             self._step(
                 gettext("Departments publish what they hold"),
-                gettext("The data officer submits the entry for review, the approver publishes it."),
+                gettext(
+                    "The data officer submits the entry, the approver approves it, the data bureau publishes it."
+                ),
                 self.published,
                 lambda need: [
                     self._door(name, need.node, f"/find/{need.resource}/")
-                    for name in (need.officer, need.approver)
+                    for name in (need.officer, need.approver, need.bureau)
                 ],
             ),
             Step(

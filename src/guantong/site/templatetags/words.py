@@ -9,6 +9,7 @@ from django.utils.translation import get_language, gettext
 
 from guantong.identity.queries import division_name
 from guantong.identity.roles import ROLE_NAMES
+from guantong.kit.errors import GuantongError
 from guantong.site import words
 from guantong.site.names import Names
 
@@ -103,6 +104,12 @@ def purpose_name(context: dict[str, Any], code: str) -> str:
 def field_names(context: dict[str, Any], resource: str, names: list[str]) -> str:
     """The labels of a resource's items, as a list in words."""
     return words_list(_names(context).fields(resource, names))
+
+
+@register.filter
+def sentence(error: GuantongError) -> str:
+    """What a refusal says, in the visitor's language."""
+    return error.sentence("en" if get_language() == "en" else "zh")
 
 
 @register.filter

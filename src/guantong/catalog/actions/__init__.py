@@ -1,0 +1,23 @@
+"""The only writers of the catalogue: draft, review, publish, withdraw, link, import, and take in what others publish."""
+
+from guantong.catalog.actions.bulk import Outcome, together
+from guantong.catalog.actions.drafting import draft, read_content
+from guantong.catalog.actions.linking import link
+from guantong.catalog.actions.publishing import number_changes, take_in
+from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
+
+__all__ = [
+    "Outcome",
+    "approve",
+    "draft",
+    "link",
+    "number_changes",
+    "publish",
+    "read_content",
+    "send_back",
+    "submit",
+    "take_in",
+    "together",
+    "undo",
+    "withdraw",
+]

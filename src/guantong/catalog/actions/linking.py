@@ -1,0 +1,60 @@
+"""挂接: binding an entry to what serves it."""
+
+from datetime import datetime
+from typing import get_args
+
+from django.db import transaction
+
+from guantong.bundle.files import NAMES
+from guantong.bundle.types import Dialect
+from guantong.catalog.actions.drafting import _demand_provider, read_content
+from guantong.catalog.errors import ContentWrong
+from guantong.catalog.models import Link, Resource
+from guantong.journal.actions import enqueue, record
+from guantong.journal.types import Actor, Subject
+
+MOST_ROWS = 1000
+
+
+@transaction.atomic
+def link(
+    resource: Resource,
+    *,
+    source: str,
+    dialect: str,
+    table: str,
+    columns: dict[str, str],
+    max_rows: int = 20,
+    by: Actor,
+    at: datetime,
+) -> Link:
+    """Bind a resource to the table that serves it (挂接); ``columns`` maps item names to column names."""
+    _demand_provider(by, resource.provider.code)
+    if dialect not in get_args(Dialect):
+        raise ContentWrong(field="dialect", why_zh="不支持的数据库", why_en="this database is not supported")
+    if not 1 <= max_rows <= MOST_ROWS:
+        raise ContentWrong(
+            field="max_rows", why_zh=f"应为 1 至 {MOST_ROWS}", why_en=f"1 to {MOST_ROWS} rows are possible"
+        )
+    content = read_content(resource.draft) if resource.draft else resource.latest
+    if content is None or set(columns) - {item.name for item in content.items}:
+        raise ContentWrong(
+            field="columns", why_zh="列对应了不存在的信息项", why_en="a column stands for an unknown item"
+        )
+    if dialect == "folder" and columns != {name: name for name in NAMES}:
+        raise ContentWrong(
+            field="columns",
+            why_zh="文件资源须有且仅有 " + "、".join(NAMES),
+            why_en="a folder of files has these items and no others: " + ", ".join(NAMES),
+        )
+    values = {"source": source, "dialect": dialect, "table": table, "columns": columns, "max_rows": max_rows}
+    made, _ = Link.objects.update_or_create(resource=resource, defaults={**values, "linked_at": at})
+    record(
+        "resource.linked",
+        by=by,
+        at=at,
+        subject=Subject("resource", resource.code),
+        details={"source": source},
+    )
+    enqueue("bundle.stale", {"because": "resource.linked"}, by=by, at=at)
+    return made
