@@ -22,13 +22,17 @@ from guantong.exchange.errors import (
     DatabaseUnreachable,
     ExchangeStopped,
     TableVanished,
+    TargetFull,
 )
 from guantong.exchange.sources.changing import ChangeLog
 from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
+from guantong.exchange.sources.tap import Tap
 
 CONNECT_S = 5
 Connection = Any
 """PyMySQL's, which has no types."""
+# Disk full while writing; table full.
+_FULL = {3, 1021, 1026, 1114}
 _DENIED = {1044, 1045, 1142, 1143, 1227, 1698}
 _VANISHED = {1051, 1146}
 _MISSING = {1054}
@@ -86,12 +90,17 @@ class MySQLSource:
         """See :class:`guantong.exchange.sources.reading.Source`."""
         found = self._found.get(question.table) or self.find(question.table)
         statement = _statement(question, found, self._connection)
-        address = "mysql" + self._address[self._address.index(":") :]
-        with truthful(self._name, question.table):
+        parts = urlsplit(self._address)
+        with (
+            truthful(self._name, question.table),
+            Tap(parts.hostname or "127.0.0.1", parts.port or 3306) as tap,
+        ):
+            user = f"{parts.username or ''}:{parts.password}" if parts.password else parts.username or ""
+            address = f"mysql://{user}@127.0.0.1:{tap.port}{parts.path}"
             stream = connectorx.read_sql(
                 address, statement, return_type="arrow_stream", batch_size=BATCH_ROWS
             )
-            for batch in stream:
+            for batch in tap.metered(iter(stream)):
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a batch becomes a frame
                 yield frame
@@ -188,6 +197,8 @@ def said(number: int, name: str, table: str) -> ExchangeStopped:
     """The server's error ``number`` as ours."""
     if number in _DENIED:
         return DatabaseDenied(name=name)
+    if number in _FULL:
+        return TargetFull(name=name)
     if number in _VANISHED:
         return TableVanished(name=name, table=table)
     if number in _MISSING:

@@ -23,6 +23,7 @@ from guantong.exchange.errors import (
     DatabaseUnreachable,
     ExchangeStopped,
     TableVanished,
+    TargetFull,
 )
 from guantong.exchange.sources import postgresql_wire as wire
 from guantong.exchange.sources.changing import ChangeLog
@@ -31,6 +32,7 @@ from guantong.exchange.sources.postgresql_wire import Connection
 from guantong.exchange.sources.reading import BATCH_BYTES, Found, Question
 
 CONNECT_S = 5
+_FULL = {"53100"}
 _DENIED = {"28P01", "28000", "42501"}
 _LOST = {"57P01", "57P02", "57P03"}
 _COLUMNS = """
@@ -214,6 +216,8 @@ def truthful(name: str, table: str) -> Iterator[None]:
 def _said(state: str, name: str, table: str) -> ExchangeStopped:
     if state in _DENIED:
         return DatabaseDenied(name=name)
+    if state in _FULL:
+        return TargetFull(name=name)
     if state == "42P01":
         return TableVanished(name=name, table=table)
     if state == "42703":

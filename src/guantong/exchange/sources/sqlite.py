@@ -14,7 +14,13 @@ import polars as pl
 from adbc_driver_sqlite import dbapi
 
 from guantong.exchange.columns import Column, Kind
-from guantong.exchange.errors import DatabaseLost, DatabaseUnreachable, ExchangeStopped, TableVanished
+from guantong.exchange.errors import (
+    DatabaseLost,
+    DatabaseUnreachable,
+    ExchangeStopped,
+    TableVanished,
+    TargetFull,
+)
 from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
 from guantong.kit import clock
 
@@ -137,6 +143,8 @@ def truthful(name: str, table: str) -> Iterator[None]:
     except ExchangeStopped:
         raise
     except adbc_driver_manager.Error as fault:
+        if "database or disk is full" in str(fault):
+            raise TargetFull(name=name) from fault
         if "no such table" in str(fault):
             raise TableVanished(name=name, table=table) from fault
         raise DatabaseLost(name=name) from fault
