@@ -117,7 +117,8 @@ def test_public_pages_are_open_in_both_languages(cast: Cast) -> None:
 
 
 LISTS = {"/share/": "xu", "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
-         "/oversee/messages/": "an", "/find/": "", "/find/drafts/": "luo", "/prove/mine/": "bai", "/share/jobs/": "xu",
+         "/oversee/messages/": "an", "/find/": "", "/find/saved/": "xu", "/find/drafts/": "luo", "/prove/mine/": "bai",
+         "/share/jobs/": "xu",
          "/share/jobs/alerts/": "xu", "/share/targets/": "xu", "/share/edges/": "xu",
          "/oversee/flows/": "gao", "/oversee/reconciliation/": "gao"}  # fmt: skip
 
@@ -329,7 +330,8 @@ def test_every_address_is_covered_here() -> None:
     """A new page cannot be forgotten: its name must be known to this module, or be another room's."""
     known = {"home", "sign-in", "sign-out", "set_language", "check", "resource", "resource-act", "receipt-proof",
              "request-decide", "grant-revoke", "node-confirm", "node-reject", "message-settle", "alert-settle",
-             "node-card", "node-announce", "node-messages", "find", "drafts", "share", "request-form", "request",
+             "node-card", "node-announce", "node-messages", "find", "find-suggest", "saved-searches", "saved-search",
+             "saved-search-keep", "saved-search-forget", "drafts", "share", "request-form", "request",
              "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
              # What one job has is in tests/dispatch/test_pages.py.
              "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order",

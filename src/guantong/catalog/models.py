@@ -6,6 +6,7 @@ import msgspec
 from django.db import models
 from django.utils import timezone
 
+from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
 

@@ -1,6 +1,8 @@
 """Finding requests and grants."""
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from collections.abc import Sequence
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
@@ -20,6 +22,15 @@ def grant_for(*, consumer: Organisation, resource: str, purpose: str, mode: str)
         not_after__gt=moment,
     )
     return next((grant.code for grant in found if mode in grant.terms["modes"]), None)
+
+
+def uses(resources: Sequence[str] | None = None) -> dict[str, int]:
+    """How many grants are in force under each resource's code: under these, or under all."""
+    moment = clock.now()
+    found = Grant.objects.filter(state=GrantState.ACTIVE, not_before__lte=moment, not_after__gt=moment)
+    if resources is not None:
+        found = found.filter(resource__in=resources)
+    return dict(found.order_by().values_list("resource").annotate(Count("pk")))
 
 
 def to_decide(organisation: str) -> QuerySet[Step]:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "guantong.site.commands.conform",
         "try out whether another database does what batch exchange needs: SOURCE",
     ),
+    "index": ("guantong.site.commands.index", "build the catalogue's search index anew"),
     "log": ("guantong.site.commands.log", "run the transparency log and the witness"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifier", "check proof files offline: FILE… --keys KEYS"),

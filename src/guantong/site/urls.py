@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oversee/messages/", oversee.outgoing, name="outgoing"),
     path("oversee/messages/<int:number>/<str:verb>", oversee.settle_message, name="message-settle"),
     path("oversee/alerts/<str:digest>/settle", oversee.settle, name="alert-settle"),
+    path("", include("guantong.catalog.search.urls")),
     path("", include("guantong.catalog.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.dispatch.urls")),

@@ -272,6 +272,8 @@ KINDS: Final[Mapping[str, Words]] = {
         "application.registered": _("registered an application"),
         "lookup.answered": _("a look-up was answered"),
         "lookup.refused": _("a look-up was turned away"),
+        "search.kept": _("kept a search"),
+        "search.forgotten": _("keeps a search no longer"),
         "catalog.pushed": _("pushed the catalogue on"),
         "node.spread": _("passed a node on"),
         "message.dropped": _("dropped a message"),

@@ -10,6 +10,9 @@ from types import FrameType
 
 from django.db import close_old_connections
 
+from guantong.catalog.search.finding import own_index
+from guantong.catalog.search.keeping import Keeper
+from guantong.catalog import actions as catalog
 from guantong.counter import actions as counter
 from guantong.dispatch import actions as dispatch
 from guantong.evidence.spool import Spool
@@ -23,6 +26,7 @@ from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
+from guantong.sharing import queries as sharing
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +35,8 @@ TICK_S = 0.2
 
 
 class Worker:
-    """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases, tends jobs.
+    """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases, tends jobs,
+    keeps the search index.
 
     Each duty has a loop of its own, so that a neighbour that hangs or a backlog of receipts delays no bundle.
     """
@@ -40,6 +45,7 @@ class Worker:
         self._settings = settings
         self._by = Actor("node", settings.node, settings.title, settings.node)
         self._stopping = threading.Event()
+        self._keeper = Keeper(own_index(), sharing.uses)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. A second worker of the same node waits until the first has gone."""
@@ -56,6 +62,8 @@ class Worker:
                 ("feed", 1.0, self.push),
                 ("cases", 1.0, self._resume),
                 ("jobs", 0.5, self.tend_jobs),
+                ("imports", 1.0, self.take_in_files),
+                ("search", 0.3, self._keeper.tend),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -94,6 +102,10 @@ class Worker:
                         return
             except GuantongError as error:
                 logger.info("feed to %s: %s", neighbour.code, error)
+
+    def take_in_files(self) -> None:
+        """Import the files of catalogue entries that were too long to do while somebody waits."""
+        catalog.run_imports(by=self._by, at=clock.now())
 
     def tend_jobs(self) -> None:
         """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""

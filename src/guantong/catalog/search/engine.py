@@ -156,7 +156,7 @@ class IndexReader:
         parts = [(Occur.Should, self._anywhere(word)) for word in telling]
         alike = Query.boolean_query(parts, minimum_number_should_match=max(1, len(parts) * 2 // 5))
         itself = Query.term_query(self._fields, "pk", entry.pk)
-        visible = Query.term_set_query(self._fields, "seen_by", list(sight))
+        visible = _any_of(self._fields, "seen_by", sight)
         wanted = Query.boolean_query(
             [
                 (Occur.Must, alike),
@@ -172,6 +172,13 @@ class IndexReader:
         return Query.boolean_query(
             [(Occur.Should, _weighed(self._fields, name, word)) for name in ("name", "keywords")]
         )
+
+
+def _any_of(fields: Schema, name: str, values: Sequence[str]) -> Query:
+    """A filter. One value is a walk along its list, several need a set of all entries that have them."""
+    if len(values) == 1:
+        return Query.term_query(fields, name, values[0], index_option="basic")
+    return Query.term_set_query(fields, name, list(values)[:_MOST_VALUES])
 
 
 def _weighed(fields: Schema, name: str, word: str) -> Query:
@@ -234,10 +241,12 @@ class _Question:
         return _weighed(self._fields, "name", word)
 
     def _chosen(self) -> Iterator[tuple[str, Query]]:
-        yield "seen_by", Query.term_set_query(self._fields, "seen_by", list(self._asked.sight))
+        yield "seen_by", _any_of(self._fields, "seen_by", self._asked.sight)
         for facet, values in self._asked.chosen.items():
             if facet in FACETS and facet != "region" and values:
-                yield facet, Query.term_set_query(self._fields, facet, list(values)[:_MOST_VALUES])
+                yield facet, _any_of(self._fields, facet, values)
+        if self._asked.among:
+            yield "among", Query.term_set_query(self._fields, "pk", list(self._asked.among))
         region = self._asked.region
         if region:
             yield "region", Query.term_query(self._fields, REGIONS.get(len(region), "county"), region)

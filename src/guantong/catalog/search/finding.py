@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -38,6 +39,11 @@ class Answer:
     hits: list[Hit]
     is_plain: bool = False
     progress: int | None = None
+
+
+def own_index() -> EmbeddedIndex:
+    """The index of this process's node."""
+    return index_at(settings.NODE.home / "search")
 
 
 @cache

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from guantong.catalog.models import Resource, ResourceVersion
-from guantong.catalog.search import entries
+from guantong.catalog.search import entries, saving
 from guantong.catalog.search.errors import SearchIndexMissing
 from guantong.catalog.search.types import Position, SearchIndex
 from guantong.journal.models import Entry as JournalEntry
+from guantong.kit import clock
 
 logger = logging.getLogger(__name__)
 
@@ -98,10 +99,16 @@ class Keeper:
             if keys:
                 self._index.apply(entries.changed(keys, self._uses), position=after)
                 self._stored, count = after, count + len(keys)
+                saving.tell_news(self._index, self._fresh(self._at.change, after.change), at=clock.now())
             self._taken = {pk for pk in self._taken | acts if pk > after.entry - OVERLAP}
             is_done, self._at = not keys and after == self._at, after
             if is_done:
                 return count
+
+    def _fresh(self, after: int, until: int) -> list[int]:
+        """The resources that were published for the first time between two changes."""
+        first = ResourceVersion.objects.filter(number__gt=after, number__lte=until, version=1)
+        return list(first.values_list("resource_id", flat=True))
 
     def _news(self, at: Position) -> tuple[list[int], set[int], Position]:
         """The resources that changed after ``at``, the journal entries that say so, and the place behind them."""

@@ -69,7 +69,8 @@ class Asked:
     """One question. ``chosen`` maps facets to values: within one facet any of them, between facets all.
 
     ``sight`` are the words of what the viewer may see; what they may not is neither found nor counted.
-    A ``region`` is chosen by 2, 4 or 6 digits and includes what lies within it.
+    A ``region`` is chosen by 2, 4 or 6 digits and includes what lies within it. ``among`` bounds the search to these
+    resources.
     """
 
     text: str = ""
@@ -79,6 +80,7 @@ class Asked:
     limit: int = 20
     cursor: str = ""
     facets: Sequence[str] = FACETS
+    among: Sequence[int] = ()
 
     @property
     def region(self) -> str:
