@@ -4,6 +4,7 @@ from django.db.models import F, Q, QuerySet
 
 from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource, ResourceVersion, State
+from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import bureaus
 
@@ -94,3 +95,14 @@ def live_versions() -> QuerySet[ResourceVersion]:
     return ResourceVersion.objects.filter(
         version=F("resource__live_version"), resource__is_live=True
     ).select_related("resource")
+
+
+def latest_of(resources: list[int]) -> dict[int, ResourceContent]:
+    """What each of the entries (by key) said last, in force or withdrawn."""
+    found: dict[int, ResourceContent] = {}
+    for start in range(0, len(resources), 500):
+        rows = ResourceVersion.objects.filter(
+            resource__in=resources[start : start + 500], version=F("resource__live_version")
+        )
+        found |= {row.resource_id: row.typed for row in rows}
+    return found

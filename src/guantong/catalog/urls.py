@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from guantong.catalog import compiling_views, views
+from guantong.catalog import compiling_views, import_views, views
 from guantong.catalog.types import CODE_SHAPE
 
 _CODE = rf"(?P<code>{CODE_SHAPE})"
@@ -11,6 +11,11 @@ urlpatterns = [
     path("find/", views.search, name="find"),
     path("find/drafts/", compiling_views.drafts, name="drafts"),
     path("find/drafts/together", compiling_views.together, name="drafts-together"),
+    path("find/import/", import_views.imports, name="imports"),
+    path("find/import/template", import_views.template, name="import-template"),
+    path("find/import/<uuid:uuid>/", import_views.batch, name="import"),
+    path("find/import/<uuid:uuid>/marked", import_views.marked, name="import-marked"),
+    path("find/export", import_views.export, name="entries-export"),
     re_path(rf"^find/{_CODE}/$", views.detail, name="resource"),
     re_path(rf"^find/{_CODE}/changes$", compiling_views.changes, name="resource-changes"),
     re_path(rf"^find/{_CODE}/undo$", compiling_views.undo, name="resource-undo"),

@@ -16,7 +16,7 @@ PAGE_SIZE = 30
 EXPORT_LIMIT = 50_000
 
 _FORMATS = {"text/html": "html", "application/json": "json", "text/csv": "csv"}
-_FORMULA_SIGNS = {*"=+-@\t\r\n", *"＝＋－＠"}  # noqa: RUF001 - full-width signs are formulas, too
+FORMULA_SIGNS = {*"=+-@\t\r\n", *"＝＋－＠"}  # noqa: RUF001 - full-width signs are formulas, too
 
 Column = Callable[[Any], str | int | None]
 
@@ -90,5 +90,5 @@ def _cell(value: str | int | None) -> str | int | None:
 def harmless(value: str | int | None) -> str:
     """A cell that no spreadsheet program takes for a formula, full-width signs and leading spaces included."""
     text = "" if value is None else str(value)
-    is_formula = isinstance(value, str) and text.lstrip(" \u3000")[:1] in _FORMULA_SIGNS
+    is_formula = isinstance(value, str) and text.lstrip(" \u3000")[:1] in FORMULA_SIGNS
     return f"'{text}" if text and is_formula else text

@@ -15,6 +15,8 @@ from guantong.site.errors import RequestTooLong, RequestUnreadable, SignInNeeded
 Handler = Callable[[HttpRequest], HttpResponse]
 
 LARGEST_BODY = 6_000_000
+# Files of catalogue entries; Django keeps what is long on disk while it reads.
+LARGEST_UPLOAD, UPLOADS = 31_000_000, "/find/import/"
 LONGEST_QUERY = 8_000
 
 _HEADERS = {
@@ -58,8 +60,9 @@ def bounds(handler: Handler) -> Handler:
     """Refuses what is too long before any of it is read, and addresses that hold NUL (no database has it)."""
 
     def answer(request: HttpRequest) -> HttpResponse:
+        limit = LARGEST_UPLOAD if request.path == UPLOADS else LARGEST_BODY
         length, query = request.META.get("CONTENT_LENGTH") or "0", request.META.get("QUERY_STRING", "")
-        if not length.isdecimal() or int(length) > LARGEST_BODY or len(query) > LONGEST_QUERY:
+        if not length.isdecimal() or int(length) > limit or len(query) > LONGEST_QUERY:
             return refuse(request, RequestTooLong())
         if "\0" in request.path or "%00" in query:
             return refuse(request, RequestUnreadable())

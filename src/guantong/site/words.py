@@ -74,6 +74,12 @@ KINDS: Final[Mapping[str, Words]] = {
         "document": _("electronic document"),
         "other": _("another way"),
     },
+    "import": {
+        "waiting": pgettext_lazy("import", "waiting"),
+        "running": pgettext_lazy("import", "being read"),
+        "done": pgettext_lazy("import", "imported"),
+        "refused": pgettext_lazy("import", "nothing imported"),
+    },
     "move": {
         "drafted": pgettext_lazy("entry", "drafted"),
         "submitted": pgettext_lazy("entry", "submitted"),
@@ -344,6 +350,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "field.retired": _("retired an extension field"),
         "resource.approved": _("approved an entry"),
         "resource.drafted": _("drafted an entry"),
+        "import.handed_in": _("handed in a file of entries"),
         "resource.imported": _("imported entries"),
         "resource.returned": _("returned an entry"),
         "resource.undone": _("took a step of an entry back"),

@@ -10,9 +10,9 @@ from types import FrameType
 
 from django.db import close_old_connections
 
+from guantong.catalog import actions as catalog
 from guantong.catalog.search.finding import own_index
 from guantong.catalog.search.keeping import Keeper
-from guantong.catalog import actions as catalog
 from guantong.counter import actions as counter
 from guantong.dispatch import actions as dispatch
 from guantong.evidence.spool import Spool
