@@ -2,9 +2,9 @@
 
 import sys
 
-from bench import exchange, spine
+from bench import catalog, exchange, spine
 
-MEASUREMENTS = {"spine": spine.main, "exchange": exchange.main}
+MEASUREMENTS = {"spine": spine.main, "exchange": exchange.main, "catalog": catalog.main}
 
 
 def main(names: list[str]) -> int:

@@ -151,12 +151,11 @@ class Department:
 @cache
 def divisions() -> list[tuple[str, str]]:
     """Twelve digits and the full name of provinces, cities and counties."""
-    places = (
-        _rows("divisions/provinces.csv", 2)
-        | _rows("divisions/cities.csv", 4)
-        | _rows("divisions/areas.csv", 6)
-    )
-    return [(code.ljust(12, "0"), name) for code, name in sorted(places.items())]
+    places: dict[str, str] = {}
+    for name, digits in (("provinces", 2), ("cities", 4), ("areas", 6)):
+        for code, place in _rows(f"divisions/{name}.csv", digits).items():
+            places.setdefault(code.ljust(12, "0"), place)
+    return sorted(places.items())
 
 
 def _rows(name: str, digits: int) -> dict[str, str]:

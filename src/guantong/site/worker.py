@@ -63,7 +63,7 @@ class Worker:
                 ("cases", 1.0, self._resume),
                 ("jobs", 0.5, self.tend_jobs),
                 ("imports", 1.0, self.take_in_files),
-                ("search", 0.3, self._keeper.tend),
+                ("search", 0.3, self.keep_index),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -106,6 +106,11 @@ class Worker:
     def take_in_files(self) -> None:
         """Import the files of catalogue entries that were too long to do while somebody waits."""
         catalog.run_imports(by=self._by, at=clock.now())
+
+    def keep_index(self) -> None:
+        """Number what was published, also where there is no neighbour to push it to, and take it into the index."""
+        catalog.number_changes(by=self._by, at=clock.now())
+        self._keeper.tend()
 
     def tend_jobs(self) -> None:
         """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""

@@ -1,5 +1,6 @@
 """What is live: versions and their places in the feed, our own and those that other nodes publish."""
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,9 @@ class Publisher:
 
     name: str
     at: datetime
+
+
+_numbering = threading.Lock()
 
 
 @transaction.atomic
@@ -56,9 +60,14 @@ def _published_at(change: Change) -> datetime:
         ) from None
 
 
-@transaction.atomic
 def number_changes(*, by: Actor, at: datetime) -> int:
     """Give every new version its place in the feed; how many were numbered. Only the worker calls this."""
+    # Two of its threads do: the feed's, and the search index's.
+    with _numbering, transaction.atomic():
+        return _number_changes(by=by, at=at)
+
+
+def _number_changes(*, by: Actor, at: datetime) -> int:
     waiting = list(ResourceVersion.objects.filter(number__isnull=True).order_by("pk")[:1000])
     last = ResourceVersion.objects.aggregate(last=Max("number"))["last"] or 0
     for number, version in enumerate(waiting, start=last + 1):

@@ -89,13 +89,16 @@ def write_index(folder: Path, entries: Iterable[Entry], progress: Progress) -> i
     index = Index(fields, path=str(folder), reuse=False)
     writer = index.writer(_BUILD_HEAP, 1)
     count = 0
-    for count, entry in enumerate(entries, start=1):
-        writer.add_document(_document(entry, fields))
-        if count % _TOLD_EVERY == 0:
-            progress(count)
-    writer.commit()
-    writer.wait_merging_threads()
-    progress(count)
+    try:
+        for count, entry in enumerate(entries, start=1):
+            writer.add_document(_document(entry, fields))
+            if count % _TOLD_EVERY == 0:
+                progress(count)
+        writer.commit()
+        progress(count)
+    finally:
+        # Also after a failure: its threads must have ended before the folder can be removed.
+        writer.wait_merging_threads()
     return count
 
 

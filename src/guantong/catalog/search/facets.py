@@ -1,12 +1,15 @@
 """Facets as a page shows them: values in words, counts, and the address that chooses or drops each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from guantong.catalog.search.addresses import Address
+from guantong.catalog.search.addresses import PARAMETERS, Address
 from guantong.catalog.search.types import FACETS
 from guantong.identity.models import Division, Organisation
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 SHOWN: Final = 8
-MOST_SHOWN: Final = 60
+MOST_SHOWN: Final = 24
 TITLES: Final[Mapping[str, "StrOrPromise"]] = {
     "department": _("Department"),
     "region": _("Region"),
@@ -72,14 +75,34 @@ class Facet:
     values: list[Value]
 
     @property
-    def first(self) -> list[Value]:
-        """What is always shown."""
-        return self.values[:SHOWN]
+    def first(self) -> SafeString:
+        """What is always shown, as the lines of a list."""
+        return _lines(self.values[:SHOWN])
 
     @property
-    def more(self) -> list[Value]:
+    def more(self) -> SafeString:
         """What is folded away."""
-        return self.values[SHOWN:]
+        return _lines(self.values[SHOWN:])
+
+
+# Written here and not in a template: a page has a hundred of them, and they were half of its time.
+_LINE: Final = '<li><a href="?{}" rel="nofollow"><span>{}</span> <span class="number">{:,}</span></a></li>'
+_CHOSEN: Final = (
+    '<li><a href="?{}" aria-current="true" rel="nofollow"><span><span aria-hidden="true">✓ </span>{}</span>'
+    ' <span class="number">{:,}</span></a></li>'
+)
+
+
+def _lines(values: Sequence[Value]) -> SafeString:
+    """The values as lines; words and addresses escaped here, counts are numbers."""
+    return mark_safe(  # noqa: S308 - every part is escaped in this line
+        "".join(
+            (_CHOSEN if value.is_chosen else _LINE).format(
+                escape(value.query), escape(value.word), value.count
+            )
+            for value in values
+        )
+    )
 
 
 def facets_of(address: Address, counts: Mapping[str, Mapping[str, int]]) -> list[Facet]:
@@ -112,21 +135,25 @@ def _values(address: Address, facet: str, counts: Mapping[str, int], names: Mapp
     chosen = address.asked.chosen.get(facet, ())
     codes = [*(code for code in chosen if code not in counts and facet != "region"), *counts]
     ordered = sorted(codes[:MOST_SHOWN], key=lambda code: (code not in chosen, -counts.get(code, 0), code))
+    queries = _queries(address, facet)
     return [
-        Value(
-            code, _word(facet, code, names), counts.get(code, 0), code in chosen, _query(address, facet, code)
-        )
+        Value(code, _word(facet, code, names), counts.get(code, 0), code in chosen, queries(code))
         for code in ordered
     ]
 
 
-def _query(address: Address, facet: str, code: str) -> str:
-    chosen = address.asked.chosen
-    if facet == "region":
-        return address.query({facet: [code]})
-    if code in chosen.get(facet, ()):
-        return address.query({facet: _without(chosen, facet, code)})
-    return address.query({facet: [*chosen.get(facet, ()), code]})
+def _queries(address: Address, facet: str) -> Callable[[str], str]:
+    """The address that chooses or drops each value; what is the same for all values is written once."""
+    chosen = address.asked.chosen.get(facet, ())
+    without, name = address.query({facet: []}), PARAMETERS[facet]
+    kept = "" if facet == "region" else "".join(f"&{name}={quote_plus(code)}" for code in chosen)
+
+    def query(code: str) -> str:
+        if code in chosen and facet != "region":
+            return address.query({facet: _without(address.asked.chosen, facet, code)})
+        return f"{without}{kept}&{name}={quote_plus(code)}".lstrip("&")
+
+    return query
 
 
 def _without(chosen: Mapping[str, Sequence[str]], facet: str, code: str) -> list[str]:

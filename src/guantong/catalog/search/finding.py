@@ -1,5 +1,6 @@
 """What pages and programs call: the node's index, and the database while there is none."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -7,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from guantong.catalog.models import Resource
 from guantong.catalog.search import entries, fallback, folding
@@ -109,13 +110,13 @@ def _resources(keys: Sequence[int]) -> list[tuple[Resource, bool]]:
 
 
 def _hits(found: Found, text: str) -> list[Hit]:
-    words = _marked_words(text)
+    pattern = _pattern(text)
     return [
         Hit(
             resource,
             is_draft,
-            mark(_shown(resource, is_draft, "name"), words),
-            _excerpt(resource, is_draft, words),
+            mark(_shown(resource, is_draft, "name"), pattern),
+            _excerpt(resource, is_draft, pattern),
         )
         for resource, is_draft in _resources(found.keys)
     ]
@@ -125,45 +126,32 @@ def _shown(resource: Resource, is_draft: bool, field: str) -> str:
     return str((resource.draft or {}).get(field, "")) if is_draft else str(getattr(resource, field))
 
 
-def _marked_words(text: str) -> list[str]:
+def _pattern(text: str) -> "re.Pattern[str] | None":
+    """What is marked: the words that were asked for, and those that mean the same."""
     needed, _ = folding.query_words(text)
-    return [*needed, *(other for word in needed for other in folding.alike(word))]
+    words = {*needed, *(other for word in needed for other in folding.alike(word))}
+    return re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True)))) if words else None
 
 
-def _excerpt(resource: Resource, is_draft: bool, words: Sequence[str]) -> SafeString:
+def _excerpt(resource: Resource, is_draft: bool, pattern: "re.Pattern[str] | None") -> SafeString:
     """As much of the summary as a hit shows, around the first word that was asked for."""
     summary = _shown(resource, is_draft, "summary")
-    spans = _spans(summary, words)
-    start = max(0, spans[0][0] - _BEFORE) if spans and spans[0][1] > _SUMMARY else 0
+    first = pattern.search(folding.fold(summary)) if pattern and len(summary) > _SUMMARY else None
+    start = max(0, first.start() - _BEFORE) if first and first.end() > _SUMMARY else 0
     cut = summary[start : start + _SUMMARY]
     before, after = "…" if start else "", "…" if start + _SUMMARY < len(summary) else ""
-    return format_html("{}{}{}", before, mark(cut, words), after)
+    return format_html("{}{}{}", before, mark(cut, pattern), after)
 
 
-def mark(text: str, words: Sequence[str]) -> SafeString:
-    """``text``, escaped, with ``<mark>`` around the words, in whatever width, case or script they stand."""
+def mark(text: str, pattern: "re.Pattern[str] | None") -> SafeString:
+    """``text``, escaped, with ``<mark>`` around what the pattern finds in it once folded, in whatever script it stands."""
     pieces, end = [], 0
-    for start, stop in _spans(text, words):
-        pieces += [(text[end:start], ""), ("", text[start:stop])]
-        end = stop
-    pieces.append((text[end:], ""))
-    return format_html_join(
-        "", "{}{}", ((plain, format_html("<mark>{}</mark>", hit) if hit else "") for plain, hit in pieces)
-    )
-
-
-def _spans(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the words stand, neighbours joined; folding keeps every character at its place."""
-    folded = folding.fold(text)
-    is_hit = [False] * len(folded)
-    for word in words:
-        at = folded.find(word)
-        while at >= 0:
-            is_hit[at : at + len(word)] = [True] * len(word)
-            at = folded.find(word, at + 1)
-    edges = [
-        i
-        for i in range(len(is_hit) + 1)
-        if (is_hit[i - 1] if i else False) != (is_hit[i] if i < len(is_hit) else False)
-    ]
-    return list(zip(edges[::2], edges[1::2], strict=True))
+    for found in pattern.finditer(folding.fold(text)) if pattern else ():
+        pieces += [
+            escape(text[end : found.start()]),
+            "<mark>",
+            escape(text[found.start() : found.end()]),
+            "</mark>",
+        ]
+        end = found.end()
+    return mark_safe("".join([*pieces, escape(text[end:])]).replace("</mark><mark>", ""))  # noqa: S308 - all escaped

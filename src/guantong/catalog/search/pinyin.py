@@ -30,15 +30,17 @@ def sorting_key(name: str, pk: int) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def spelt(word: str) -> tuple[str, str]:
-    """A word's full pinyin and its initials: 居住证 is ``juzhuzheng`` and ``jzz``."""
-    syllables = [
-        _plain(each) if not each.isascii() else each.lower() for each in lazy_pinyin(word, v_to_u=False)
-    ]
-    return "".join(syllables), "".join(
-        each[0] if not _is_number(each) else each for each in syllables if each
+def syllables(word: str) -> tuple[str, ...]:
+    """The reading of each character of a word as it is read there: 重庆 is ``chong qing``."""
+    if word.isascii():
+        return tuple(word)
+    found = [_plain(each) for each in lazy_pinyin(word, v_to_u=False)]
+    return (
+        tuple(found) if len(found) == len(word) else tuple(_syllables().get(ord(each), each) for each in word)
     )
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and not text.isalpha()
+def spelt(word: str) -> tuple[str, str]:
+    """A word's full pinyin and its initials: 居住证 is ``juzhuzheng`` and ``jzz``."""
+    found = syllables(word)
+    return "".join(found), "".join(each[:1] for each in found)

@@ -12,13 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from guantong.catalog.search.folding import cut, fold, runs
-from guantong.catalog.search.pinyin import spelt
+from guantong.catalog.search.folding import cut, fold, index_tokens, runs
+from guantong.catalog.search.pinyin import syllables
 from guantong.catalog.search.types import EVERYBODY, Entry
 
 NAME: Final = "vocabulary.sqlite3"
 MOST_TERMS: Final = 30_000
-_MOST_STARTS: Final = 6
+_MOST_STARTS: Final = 8
 _LONGEST_KEY: Final = 24
 _MOST_HELD: Final = 400_000
 
@@ -99,9 +99,15 @@ def _insert(base: sqlite3.Connection, counted: list[tuple[Term, int]]) -> None:
 
 def _keys(text: str) -> Iterator[str]:
     """What might be typed for a term: its characters, pinyin and initials, from the start of each of its words."""
-    words = cut(fold(text))
-    spelling = [spelt(word) for word in words]
-    for start in range(min(len(words), _MOST_STARTS)):
-        yield "".join(words[start:])[:_LONGEST_KEY]
-        yield "".join(full for full, _ in spelling[start:])[:_LONGEST_KEY]
-        yield "".join(initials for _, initials in spelling[start:])[:_LONGEST_KEY]
+    folded = "".join(runs(fold(text)))
+    spelling = [syllable for word in cut(folded) for syllable in syllables(word)]
+    for start in _starts(folded):
+        yield folded[start : start + _LONGEST_KEY]
+        yield "".join(spelling[start : start + _LONGEST_KEY])[:_LONGEST_KEY]
+        yield "".join(syllable[:1] for syllable in spelling[start : start + _LONGEST_KEY])
+
+
+def _starts(folded: str) -> list[int]:
+    """Where words begin, also those inside longer ones: in 市公安局 there is 公安局."""
+    at = {0} | {folded.find(word) for word in index_tokens(folded).split() if len(word) > 1}
+    return sorted(at)[:_MOST_STARTS]

@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
         address=settings.host,
         port=settings.web_port,
         interface=Interfaces.WSGI,
-        workers=1,
+        workers=settings.web_workers,
         blocking_threads=4,
         log_access=False,
         log_level=LogLevels.warning,
