@@ -96,7 +96,8 @@ class MySQLSource:
             Tap(parts.hostname or "127.0.0.1", parts.port or 3306) as tap,
         ):
             user = f"{parts.username or ''}:{parts.password}" if parts.password else parts.username or ""
-            address = f"mysql://{user}@127.0.0.1:{tap.port}{parts.path}"
+            # Else the driver would ask the server for its local socket, and go round the tap.
+            address = f"mysql://{user}@127.0.0.1:{tap.port}{parts.path}?prefer_socket=false"
             stream = connectorx.read_sql(
                 address, statement, return_type="arrow_stream", batch_size=BATCH_ROWS
             )

@@ -9,12 +9,15 @@ import os
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 
 AHEAD = 8 << 20
 """Bytes that may wait in the driver."""
 BLOCK = 256 << 10
 CONNECT_S = 5.0
+PATIENCE_S = 0.02
+NEVER = float("inf")
 
 
 class Meter:
@@ -23,19 +26,23 @@ class Meter:
     def __init__(self) -> None:
         self._turn = threading.Condition()
         self._passed = self._taken = 0
-        self._is_awaited = True
+        self._awaited_since = time.monotonic()
 
     def wait(self, size: int) -> None:
         """Until ``size`` more bytes may pass."""
         with self._turn:
-            self._turn.wait_for(lambda: self._is_awaited or self._passed - self._taken < AHEAD)
+            while self._passed - self._taken >= AHEAD:
+                if time.monotonic() - self._awaited_since > PATIENCE_S:
+                    # Whoever has waited for that long has nothing left to take.
+                    self._taken = self._passed
+                self._turn.wait(PATIENCE_S)
             self._passed += size
 
     def told(self, line: str) -> None:
         """Take in a line."""
         word, _, size = line.partition(" ")
         with self._turn:
-            self._is_awaited = word == "a"
+            self._awaited_since = time.monotonic() if word == "a" else NEVER
             # A batch in memory takes about as many bytes as on the wire, and surely not half of them.
             self._taken = min(self._passed, self._taken + int(size or 0) // 2)
             self._turn.notify_all()
