@@ -342,7 +342,7 @@ def test_every_address_is_covered_here() -> None:
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",
-             "element-claim", "elements-dispute", "codes", "code-list", "duties", "fields"}  # fmt: skip
+             "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
     assert named <= known, named - known
 

@@ -7,8 +7,26 @@ from django.db import models
 from django.utils import timezone
 
 from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
+from guantong.catalog.standards.models import Claim, CodeList, Element, ElementUse, ListedCode, Need
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
+
+__all__ = [
+    "Act",
+    "Claim",
+    "CodeList",
+    "Element",
+    "ElementUse",
+    "ExtensionField",
+    "ImportBatch",
+    "Link",
+    "ListedCode",
+    "Move",
+    "Need",
+    "Resource",
+    "ResourceVersion",
+    "State",
+]
 
 
 class State(models.TextChoices):

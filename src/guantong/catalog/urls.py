@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from guantong.catalog import compiling_views, import_views, views
+from guantong.catalog import compiling_views, import_views, reverse_views, standard_views, views
 from guantong.catalog.types import CODE_SHAPE
 
 _CODE = rf"(?P<code>{CODE_SHAPE})"
@@ -15,9 +15,17 @@ urlpatterns = [
     path("find/import/template", import_views.template, name="import-template"),
     path("find/import/<uuid:uuid>/", import_views.batch, name="import"),
     path("find/import/<uuid:uuid>/marked", import_views.marked, name="import-marked"),
+    path("find/reverse/", reverse_views.reverse, name="reverse"),
+    path("find/elements/", standard_views.elements, name="elements"),
+    path("find/elements/<str:identifier>/", standard_views.element, name="element"),
+    path("find/elements/<str:identifier>/claim", standard_views.claim, name="element-claim"),
+    path("find/claims/<int:number>/settle", standard_views.settle, name="claim-settle"),
+    path("find/codes/<str:identifier>/", standard_views.code_list, name="code-list"),
+    path("find/duties/", standard_views.duties, name="duties"),
     path("find/export", import_views.export, name="entries-export"),
     re_path(rf"^find/{_CODE}/$", views.detail, name="resource"),
     re_path(rf"^find/{_CODE}/changes$", compiling_views.changes, name="resource-changes"),
+    re_path(rf"^find/{_CODE}/conformance$", standard_views.conformance, name="conformance"),
     re_path(rf"^find/{_CODE}/undo$", compiling_views.undo, name="resource-undo"),
     re_path(
         rf"^find/{_CODE}/(?P<verb>submit|approve|return|publish|withdraw)$",

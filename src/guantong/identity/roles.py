@@ -6,6 +6,8 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "resource:draft",
             "resource:submit",
+            "source:read",
+            "element:claim",
             "request:file",
             "request:read",
             "grant:read",
@@ -21,6 +23,7 @@ ROLES: dict[str, frozenset[str]] = {
     "approver": frozenset(
         {
             "resource:publish",
+            "element:settle",
             "request:decide",
             "request:read",
             "grant:read",

@@ -3,24 +3,39 @@
 from guantong.catalog.actions.bulk import Outcome, together
 from guantong.catalog.actions.drafting import draft, read_content
 from guantong.catalog.actions.importing import hand_in, run_import, run_imports
-from guantong.catalog.actions.linking import link
+from guantong.catalog.actions.linking import draft_from_table, link
 from guantong.catalog.actions.publishing import number_changes, take_in
 from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
+from guantong.catalog.actions.standards import (
+    claim,
+    load_standards,
+    route,
+    settle,
+    state_needs,
+    take_in_codes,
+)
 
 __all__ = [
     "Outcome",
     "approve",
+    "claim",
     "draft",
+    "draft_from_table",
     "hand_in",
     "link",
+    "load_standards",
     "number_changes",
     "publish",
     "read_content",
+    "route",
     "run_import",
     "run_imports",
     "send_back",
+    "settle",
+    "state_needs",
     "submit",
     "take_in",
+    "take_in_codes",
     "together",
     "undo",
     "withdraw",

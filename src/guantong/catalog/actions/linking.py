@@ -7,9 +7,10 @@ from django.db import transaction
 
 from guantong.bundle.files import NAMES
 from guantong.bundle.types import Dialect
-from guantong.catalog.actions.drafting import _demand_provider, read_content
+from guantong.catalog.actions.drafting import _demand_provider, draft, read_content
 from guantong.catalog.errors import ContentWrong
 from guantong.catalog.models import Link, Resource
+from guantong.catalog.types import ResourceContent
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 
@@ -58,3 +59,21 @@ def link(
     )
     enqueue("bundle.stale", {"because": "resource.linked"}, by=by, at=at)
     return made
+
+
+@transaction.atomic
+def draft_from_table(
+    content: ResourceContent,
+    *,
+    node: str,
+    source: str,
+    dialect: str,
+    table: str,
+    columns: dict[str, str],
+    by: Actor,
+    at: datetime,
+) -> Resource:
+    """A draft made of a table that was read (逆向编目), linked to that table at once."""
+    resource = draft(content, node=node, by=by, at=at)
+    link(resource, source=source, dialect=dialect, table=table, columns=columns, by=by, at=at)
+    return resource

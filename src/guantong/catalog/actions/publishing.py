@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from guantong.catalog.actions.drafting import _resting_state, _show, read_content
 from guantong.catalog.errors import ContentWrong, NotTheProvider
-from guantong.catalog.models import Resource, ResourceVersion, State
+from guantong.catalog.models import ElementUse, Resource, ResourceVersion, State
 from guantong.catalog.types import Change, ResourceContent
 from guantong.identity.errors import OrganisationUnknown
 from guantong.identity.queries import organisation
@@ -101,6 +101,17 @@ def _go_live(
     _show(resource, content)
     resource.published_at = publisher.at
     resource.save()
+    _bind(resource, None if is_withdrawal else content)
+
+
+def _bind(resource: Resource, content: ResourceContent | None) -> None:
+    """Note which elements the items of the live version are bound to."""
+    ElementUse.objects.filter(resource=resource).delete()
+    ElementUse.objects.bulk_create(
+        ElementUse(resource=resource, element=item.element, item=item.name)
+        for item in (content.items if content else [])
+        if item.element
+    )
 
 
 def _withdraw(resource: Resource, publisher: Publisher) -> None:
@@ -116,3 +127,4 @@ def _withdraw(resource: Resource, publisher: Publisher) -> None:
         published_at=publisher.at,
         published_by=publisher.name,
     )
+    _bind(resource, None)

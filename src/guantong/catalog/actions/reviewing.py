@@ -17,7 +17,7 @@ from guantong.catalog.actions.drafting import (
     _show,
     read_content,
 )
-from guantong.catalog.actions.publishing import Publisher, _go_live, _withdraw
+from guantong.catalog.actions.publishing import Publisher, _bind, _go_live, _withdraw
 from guantong.catalog.errors import (
     NothingToUndo,
     NotTheBureau,
@@ -185,6 +185,7 @@ def _unpublish(resource: Resource, last: Move) -> None:
         resource.draft = wording.content if wording else None
         if resource.live_version == 0:
             resource.published_at = None
+    _bind(resource, before.typed if before is not None and resource.is_live else None)
     resource.state = State(last.was)
     submitted = resource.moves.filter(is_undone=False, act=Act.SUBMITTED).last()
     resource.submitted_by = submitted.by_id if submitted else ""

@@ -1,0 +1,220 @@
+"""Data elements: standards taken in, sources claimed, contested and settled; needs stated, matched and routed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from guantong.catalog import deadlines
+from guantong.catalog.actions.drafting import _demand_provider
+from guantong.catalog.errors import NotTheBureau, ReasonMissing
+from guantong.catalog.models import (
+    Claim,
+    CodeList,
+    Element,
+    ElementUse,
+    ListedCode,
+    Need,
+    Resource,
+    State,
+)
+from guantong.catalog.standards import national
+from guantong.catalog.standards.errors import ElementUnknown, ElementWrong, SourceTaken
+from guantong.catalog.standards.matching import element_for
+from guantong.identity.models import Division, Organisation
+from guantong.identity.queries import bureaus
+from guantong.journal.actions import record
+from guantong.journal.types import Actor, Subject
+
+LONGEST = 2000
+
+
+@transaction.atomic
+def take_in_codes(
+    identifier: str,
+    codes: Mapping[str, str],
+    *,
+    name: str,
+    standard: str,
+    revision: str,
+    note: str = "",
+    by: Actor,
+    at: datetime,
+) -> CodeList:
+    """A revision of a code list: new codes begin with it, those it no longer has end before it; nothing is forgotten."""
+    listed, _ = CodeList.objects.update_or_create(
+        identifier=identifier,
+        defaults={"name": name, "standard": standard, "revision": revision, "note": note},
+    )
+    current = {each.code: each for each in listed.codes.filter(until="")}
+    ended = [each for code, each in current.items() if codes.get(code) != each.name]
+    for each in ended:
+        each.until = revision
+    ListedCode.objects.bulk_update(ended, ["until"], batch_size=500)
+    kept = {code for code, each in current.items() if not each.until}
+    ListedCode.objects.bulk_create(
+        [
+            ListedCode(code_list=listed, code=code, name=name_, since=revision)
+            for code, name_ in codes.items()
+            if code not in kept
+        ],
+        batch_size=500,
+    )
+    details = {"revision": revision, "codes": len(codes), "ended": len(ended)}
+    record("codes.taken_in", by=by, at=at, subject=Subject("codes", identifier), details=details)
+    return listed
+
+
+@transaction.atomic
+def load_standards(*, revision: str, by: Actor, at: datetime) -> int:
+    """Sex, ethnic and division codes (``revision`` of the latter: the divisions that the node has), and elements; how many."""
+    for identifier, name, standard, of, codes in national.LISTS:
+        take_in_codes(identifier, codes, name=name, standard=standard, revision=of, by=by, at=at)
+    divisions = {row.code[:6]: row.name for row in Division.objects.filter(level__lte=4)}
+    identifier, name, standard = national.DIVISIONS
+    note = "取自本节点的行政区划表；表中的来源和许可见该数据自身的说明。"
+    take_in_codes(
+        identifier, divisions, name=name, standard=standard, revision=revision, note=note, by=by, at=at
+    )
+    lists = {each.identifier: each for each in CodeList.objects.all()}
+    for code, name, synonyms, standard, kind, length, listed, level, rule in national.ELEMENTS:
+        Element.objects.get_or_create(
+            identifier=code,
+            defaults={
+                "name": name,
+                "synonyms": synonyms,
+                "standard": standard,
+                "type": kind,
+                "length": length,
+                "code_list": lists.get(listed),
+                "level": level,
+                "rule": rule,
+            },
+        )
+    record("elements.loaded", by=by, at=at, subject=Subject("codes", revision), details={"of": "national"})
+    return len(national.ELEMENTS)
+
+
+@transaction.atomic
+def claim(element: str, resource: Resource, *, reason: str = "", by: Actor, at: datetime) -> Claim:
+    """Say that an entry is the one source of an element; a second one needs a reason, and is a dispute for the bureau."""
+    found = Element.objects.select_for_update(of=("self",)).filter(identifier=element).first()
+    if found is None:
+        raise ElementUnknown(element=element)
+    _demand_provider(by, resource.provider.code)
+    if not ElementUse.objects.filter(resource=resource, element=element).exists() or not resource.is_live:
+        raise ElementWrong(
+            why_zh="该目录未发布，或没有绑定此数据元的信息项",
+            why_en="the entry is not published, or none of its items is bound to the element",
+        )
+    holder = found.claims.filter(state=Claim.State.AUTHORITATIVE).select_related("organisation").first()
+    reason = reason.replace("\0", "").strip()[:LONGEST]
+    if found.claims.filter(resource=resource, state__in=["authoritative", "disputed"]).exists():
+        raise ElementWrong(why_zh="该目录已认领", why_en="the entry has claimed it already")
+    if holder is not None and not reason:
+        raise SourceTaken(element=found.name, holder=holder.organisation.name)
+    made = Claim.objects.create(
+        element=found,
+        resource=resource,
+        organisation=resource.provider,
+        state=Claim.State.AUTHORITATIVE if holder is None else Claim.State.DISPUTED,
+        reason=reason,
+        claimed_by=by.name,
+        claimed_at=at,
+    )
+    act = "element.claimed" if holder is None else "element.disputed"
+    _record(act, found, made, by=by, at=at)
+    return made
+
+
+@transaction.atomic
+def settle(contested: Claim, *, is_granted: bool, decision: str, by: Actor, at: datetime) -> Claim:
+    """The bureau settles a dispute: the challenger becomes the source, or the one that was stays. Reasons are given."""
+    element = Element.objects.select_for_update(of=("self",)).get(pk=contested.element_id)
+    contested = (
+        Claim.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=contested.pk)
+    )
+    if contested.state != Claim.State.DISPUTED:
+        raise ElementWrong(why_zh="该争议已了结", why_en="the dispute is settled")
+    of_node = bureaus(contested.resource.node)
+    if by.kind == "person" and by.organisation not in of_node:
+        raise NotTheBureau
+    decision = decision.replace("\0", "").strip()[:LONGEST]
+    if not decision:
+        raise ReasonMissing
+    if is_granted:
+        element.claims.filter(state=Claim.State.AUTHORITATIVE).update(
+            state=Claim.State.REFUSED, decision=decision, decided_by=by.name, decided_at=at
+        )
+    contested.state = Claim.State.AUTHORITATIVE if is_granted else Claim.State.REFUSED
+    contested.decision, contested.decided_by, contested.decided_at = decision, by.name, at
+    contested.save()
+    _record("element.settled", element, contested, by=by, at=at)
+    return contested
+
+
+def _record(act: str, element: Element, made: Claim, *, by: Actor, at: datetime) -> None:
+    subject, details = (
+        Subject("element", element.identifier),
+        {"resource": made.resource.code, "state": made.state},
+    )
+    if act == "element.claimed":
+        record("element.claimed", by=by, at=at, subject=subject, details=details)
+    elif act == "element.disputed":
+        record("element.disputed", by=by, at=at, subject=subject, details=details)
+    else:
+        record("element.settled", by=by, at=at, subject=subject, details=details)
+
+
+@transaction.atomic
+def state_needs(
+    needs: Iterable[tuple[str, str, str]], *, organisation: Organisation, by: Actor, at: datetime
+) -> int:
+    """What a department needs, as (data, service item, law); how many are new. Each is matched at once if it can be."""
+    count = 0
+    for wanted, item, law in needs:
+        made, is_new = Need.objects.get_or_create(
+            organisation=organisation,
+            wanted=wanted.strip()[:200],
+            service_item=item.strip()[:200],
+            defaults={"law": law[:400], "stated_by": by.name, "stated_at": at},
+        )
+        count += is_new
+        _match(made)
+    subject = Subject("organisation", organisation.code)
+    record("needs.stated", by=by, at=at, subject=subject, details={"new": count})
+    return count
+
+
+def _match(need: Need) -> None:
+    """An entry of the same name, or the authoritative source of the element that the need names."""
+
+    if need.state not in {Need.State.OPEN, Need.State.MATCHED}:
+        return
+    need.element = need.element or element_for(need.wanted)
+    live = Resource.objects.filter(is_live=True).exclude(sharing_type="not_shared")
+    found = live.filter(name=need.wanted).first() or live.filter(name__icontains=need.wanted).first()
+    if found is None and need.element:
+        source = Claim.objects.filter(element__identifier=need.element, state="authoritative").first()
+        found = source.resource if source else live.filter(element_uses__element=need.element).first()
+    need.resource = found
+    need.provider = found.provider if found else None
+    need.state = Need.State.MATCHED if found else Need.State.OPEN
+    need.save()
+
+
+@transaction.atomic
+def route(need: Need, *, provider: Organisation, law: str, by: Actor, at: datetime) -> Need:
+    """Send a need that nobody provides for to whoever the law names; the deadline is that of compiling an entry."""
+    need = Need.objects.select_for_update(of=("self",)).get(pk=need.pk)
+    if by.kind == "person" and by.organisation not in bureaus(provider.node):
+        raise NotTheBureau
+    law = law.replace("\0", "").strip()[:400]
+    if not law:
+        raise ReasonMissing
+    need.provider, need.law, need.state = provider, law, Need.State.ROUTED
+    need.due_on = deadlines.due(State.DRAFT, at)
+    need.save()
+    subject = Subject("organisation", provider.code)
+    record("need.routed", by=by, at=at, subject=subject, details={"wanted": need.wanted, "law": law})
+    return need
