@@ -96,6 +96,10 @@ class Settings:
     catalogue_department_days: int = 2
     # Working days of the data bureau's review of a catalogue entry.
     catalogue_bureau_days: int = 2
+    # Search server (OpenSearch), https://host:9200/alias; empty means an index in the node's folder.
+    search_url: str = ""
+    # File (mode 0600) with the search server's user and password as JSON.
+    search_credentials: str = ""
     # Object store for staged chunks, s3://bucket/prefix?endpoint=https://host; empty means a folder of the node.
     staging_url: str = ""
     # File (mode 0600) with the object store's access_key_id and secret_access_key as JSON.
@@ -165,6 +169,13 @@ class Settings:
             "应为 s3:// 地址，不含口令",
             "an s3:// address without a password is wanted",
         )
+        is_server = not self.search_url or bool(_ADDRESS.fullmatch(self.search_url))
+        yield (
+            "search_url",
+            is_server,
+            "应为 http 或 https 地址，不含口令",
+            "an address without a password is wanted",
+        )
         yield "staging_quota", self.staging_quota >= 0, "不得小于 0", "it cannot be less than 0"
         yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
 
@@ -179,6 +190,8 @@ class Settings:
                 "a development node listens on loopback only",
             )
             return
+        is_plain = urlsplit(self.search_url).scheme == "http"
+        yield "search_url", not is_plain, "正式环境须用 https", "https is required in production"
         is_open = "endpoint=http:" in self.staging_url.lower()
         yield "staging_url", not is_open, "正式环境须用 https", "https is required in production"
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"

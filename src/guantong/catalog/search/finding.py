@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from django.conf import settings
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -15,7 +16,8 @@ from guantong.catalog.models import Resource
 from guantong.catalog.search import entries, fallback, folding
 from guantong.catalog.search.errors import SearchIndexMissing
 from guantong.catalog.search.generations import EmbeddedIndex
-from guantong.catalog.search.types import Asked, Found, Suggestion
+from guantong.catalog.search.opensearch import OpenSearchIndex
+from guantong.catalog.search.types import Asked, Found, KeptIndex, Suggestion
 
 _EXPORT_SLAB: Final = 500
 _SUMMARY: Final = 140
@@ -42,9 +44,14 @@ class Answer:
     progress: int | None = None
 
 
-def own_index() -> EmbeddedIndex:
-    """The index of this process's node."""
-    return index_at(settings.NODE.home / "search")
+def own_index() -> KeptIndex:
+    """The index of this process's node: in its folder, or on the server that the settings name."""
+    node = settings.NODE
+    return (
+        index_on(node.search_url, node.search_credentials)
+        if node.search_url
+        else index_at(node.home / "search")
+    )
 
 
 @cache
@@ -53,7 +60,14 @@ def index_at(folder: Path) -> EmbeddedIndex:
     return EmbeddedIndex(folder)
 
 
-def find(index: EmbeddedIndex, asked: Asked) -> Answer:
+@cache
+def index_on(url: str, credentials: str) -> OpenSearchIndex:
+    """The index on a server; ``credentials`` is a file with ``user`` and ``password`` as JSON, or nothing."""
+    known = msgspec.json.decode(Path(credentials).read_bytes(), type=dict[str, str]) if credentials else {}
+    return OpenSearchIndex(url, user=known.get("user", ""), password=known.get("password", ""))
+
+
+def find(index: KeptIndex, asked: Asked) -> Answer:
     """The answer to a question, from the index or, while there is none, from the database."""
     try:
         found = index.search(asked)
@@ -64,7 +78,7 @@ def find(index: EmbeddedIndex, asked: Asked) -> Answer:
     return Answer(found, _hits(found, asked.text))
 
 
-def all_hits(index: EmbeddedIndex, asked: Asked) -> Iterator[Resource]:
+def all_hits(index: KeptIndex, asked: Asked) -> Iterator[Resource]:
     """Every entry that a question finds, by name; in bounded memory however many there are."""
     turn = replace(asked, sort="name", cursor="", limit=_EXPORT_SLAB, facets=())
     while True:
@@ -78,7 +92,7 @@ def all_hits(index: EmbeddedIndex, asked: Asked) -> Iterator[Resource]:
         turn = replace(turn, cursor=found.cursor)
 
 
-def suggest(index: EmbeddedIndex, text: str, *, sight: Sequence[str]) -> list[Suggestion]:
+def suggest(index: KeptIndex, text: str, *, sight: Sequence[str]) -> list[Suggestion]:
     """Completions; none while there is no index."""
     try:
         return index.suggest(text, sight=sight)
@@ -86,7 +100,7 @@ def suggest(index: EmbeddedIndex, text: str, *, sight: Sequence[str]) -> list[Su
         return []
 
 
-def related(index: EmbeddedIndex, resource: Resource, *, sight: Sequence[str]) -> list[Resource]:
+def related(index: KeptIndex, resource: Resource, *, sight: Sequence[str]) -> list[Resource]:
     """The entries most like this one; none while there is no index, or it is not published."""
     entry = entries.entry_of(resource)
     if entry is None:

@@ -20,7 +20,16 @@ import msgspec
 from guantong.catalog.search import engine, suggesting
 from guantong.catalog.search.errors import SearchIndexMissing
 from guantong.catalog.search.folding import fingerprint
-from guantong.catalog.search.types import Asked, Changed, Entry, Found, Position, Progress, Suggestion
+from guantong.catalog.search.types import (
+    Asked,
+    Building,
+    Changed,
+    Entry,
+    Found,
+    Position,
+    Progress,
+    Suggestion,
+)
 from guantong.kit import clock
 
 POINTER: Final = "current"
@@ -38,13 +47,6 @@ class Manifest(msgspec.Struct, frozen=True):
     fingerprint: str
     built_at: str
     commits: int = 0
-
-
-class Building(msgspec.Struct, frozen=True):
-    """How far a build has come, for those who wait."""
-
-    entries: int
-    began_at: str
 
 
 def write_whole(path: Path, content: bytes) -> None:

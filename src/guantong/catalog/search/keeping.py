@@ -13,7 +13,7 @@ from typing import Protocol
 from guantong.catalog.models import Resource, ResourceVersion
 from guantong.catalog.search import entries, saving
 from guantong.catalog.search.errors import SearchIndexMissing
-from guantong.catalog.search.types import Position, SearchIndex
+from guantong.catalog.search.types import KeptIndex, Position
 from guantong.journal.models import Entry as JournalEntry
 from guantong.kit import clock
 
@@ -29,16 +29,6 @@ class Build(Protocol):
 
     def poll(self) -> int | None:
         """None while it runs, then how it ended: 0 is good."""
-
-
-class KeptIndex(SearchIndex, Protocol):
-    """An index that can say how it is."""
-
-    def is_sound(self) -> bool:
-        """Whether it can be asked, and was made with today's words."""
-
-    def is_marked_broken(self) -> bool:
-        """Whether a reader has met damage since the last build."""
 
 
 def start_build() -> Build:

@@ -93,11 +93,11 @@ def _insert(base: sqlite3.Connection, counted: list[tuple[Term, int]]) -> None:
             (text, kind, count),
         ).fetchone()
         if row[1] == count:
-            keys = {(key, row[0]) for key in _keys(text)}
+            keys = {(key, row[0]) for key in starts_of(text)}
             base.executemany("INSERT OR IGNORE INTO starts VALUES (?, ?)", sorted(keys))
 
 
-def _keys(text: str) -> Iterator[str]:
+def starts_of(text: str) -> Iterator[str]:
     """What might be typed for a term: its characters, pinyin and initials, from the start of each of its words."""
     folded = "".join(runs(fold(text)))
     spelling = [syllable for word in cut(folded) for syllable in syllables(word)]

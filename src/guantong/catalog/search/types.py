@@ -156,3 +156,24 @@ class SearchIndex(Protocol):
 
     def related(self, entry: Entry, *, sight: Sequence[str], limit: int = 5) -> list[int]:
         """Keys of the entries most like this one, itself left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How far a build has come, for those who wait."""
+
+    entries: int
+    began_at: str
+
+
+class KeptIndex(SearchIndex, Protocol):
+    """An index that can say how it is, so that the worker can look after it and pages can tell."""
+
+    def is_sound(self) -> bool:
+        """Whether it can be asked, and was made with today's words."""
+
+    def is_marked_broken(self) -> bool:
+        """Whether a reader has met damage since the last build."""
+
+    def building(self) -> Building | None:
+        """How far the running build has come; None when there is none."""
