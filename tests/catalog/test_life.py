@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from tests.cast import EDUCATION, NODE, NOON, PERMITS, Cast, assemble, content, publish_permits
+from tests.cast import EDUCATION, NODE, NOON, PERMITS, Cast, assemble, content, need, publish_permits
 
 from guantong.catalog import actions, deadlines, queries
 from guantong.catalog.codes import rule
@@ -18,10 +18,12 @@ from guantong.catalog.errors import (
     OwnSubmission,
     ReasonMissing,
     ResourceStateWrong,
+    TermsNotMet,
 )
 from guantong.catalog.models import ExtensionField, Resource, ResourceVersion, State
 from guantong.identity.models import Organisation, Person
 from guantong.journal.types import SYSTEM
+from guantong.sharing.actions.filing import file_request
 
 pytestmark = pytest.mark.django_db
 
@@ -282,3 +284,12 @@ def test_terms_of_sharing_decide_who_may_ask() -> None:
     assert not local.admits(consumer="x", division="510000000000", purpose="999")
     with pytest.raises(ContentWrong):
         actions.read_content(content(sharing_type="unconditional", sharing_terms=[{"scenario": "入学"}]))
+
+
+def test_a_request_outside_the_terms_is_told_so() -> None:
+    cast = assemble()
+    term = {"scenario": "入学", "who": "named", "organisations": [EDUCATION], "purposes": ["512B"]}
+    publish_permits(cast, sharing_terms=[term])
+    with pytest.raises(TermsNotMet):
+        file_request(need(purpose="999"), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
+    assert file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON).number

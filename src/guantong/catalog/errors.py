@@ -73,3 +73,12 @@ class NothingToUndo(GuantongError):
     status = 409
     zh = "最近一步不能撤销：{why_zh}。"
     en = "The last step cannot be undone: {why_en}."
+
+
+class TermsNotMet(GuantongError):
+    """None of the resource's published terms admits this department and purpose."""
+
+    code = "sharing_terms_not_met"
+    status = 422
+    zh = "申请不符合信息资源 {resource} 公布的共享条件（{terms}）。"
+    en = "The request meets none of the published terms of resource {resource} ({terms})."

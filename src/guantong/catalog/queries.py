@@ -2,7 +2,7 @@
 
 from django.db.models import F, Q, QuerySet
 
-from guantong.catalog.errors import ResourceUnknown
+from guantong.catalog.errors import ResourceUnknown, TermsNotMet
 from guantong.catalog.models import Resource, ResourceVersion, State
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation, Person
@@ -106,3 +106,15 @@ def latest_of(resources: list[int]) -> dict[int, ResourceContent]:
         )
         found |= {row.resource_id: row.typed for row in rows}
     return found
+
+
+def demand_admitted(content: ResourceContent, consumer: Organisation, *, purpose: str) -> None:
+    """:class:`TermsNotMet` if a resource has structured terms and none admits ``consumer`` for ``purpose``.
+
+    What the terms say is all there is: nobody adds conditions of their own.
+    """
+    terms = content.sharing_terms
+    if terms and not any(
+        term.admits(consumer=consumer.code, division=consumer.division, purpose=purpose) for term in terms
+    ):
+        raise TermsNotMet(resource=content.code, terms="；".join(term.scenario for term in terms))

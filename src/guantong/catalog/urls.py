@@ -2,7 +2,14 @@
 
 from django.urls import path, re_path
 
-from guantong.catalog import compiling_views, import_views, reverse_views, standard_views, views
+from guantong.catalog import (
+    compiling_views,
+    editing_views,
+    import_views,
+    reverse_views,
+    standard_views,
+    views,
+)
 from guantong.catalog.types import CODE_SHAPE
 
 _CODE = rf"(?P<code>{CODE_SHAPE})"
@@ -15,6 +22,8 @@ urlpatterns = [
     path("find/import/template", import_views.template, name="import-template"),
     path("find/import/<uuid:uuid>/", import_views.batch, name="import"),
     path("find/import/<uuid:uuid>/marked", import_views.marked, name="import-marked"),
+    path("find/new/", editing_views.new, name="resource-new"),
+    path("find/fields/", editing_views.fields, name="fields"),
     path("find/reverse/", reverse_views.reverse, name="reverse"),
     path("find/elements/", standard_views.elements, name="elements"),
     path("find/elements/<str:identifier>/", standard_views.element, name="element"),
@@ -26,6 +35,7 @@ urlpatterns = [
     re_path(rf"^find/{_CODE}/$", views.detail, name="resource"),
     re_path(rf"^find/{_CODE}/changes$", compiling_views.changes, name="resource-changes"),
     re_path(rf"^find/{_CODE}/conformance$", standard_views.conformance, name="conformance"),
+    re_path(rf"^find/{_CODE}/edit$", editing_views.edit, name="resource-edit"),
     re_path(rf"^find/{_CODE}/undo$", compiling_views.undo, name="resource-undo"),
     re_path(
         rf"^find/{_CODE}/(?P<verb>submit|approve|return|publish|withdraw)$",

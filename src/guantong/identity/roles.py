@@ -55,6 +55,7 @@ ROLES: dict[str, frozenset[str]] = {
     "operator": frozenset(
         {
             "node:confirm",
+            "field:declare",
             "application:register",
             "alert:read",
             "alert:settle",

@@ -88,6 +88,13 @@ KINDS: Final[Mapping[str, Words]] = {
         "level": _("a lower level"),
         "label": _("another name"),
     },
+    "kind": {
+        "text": _("text"),
+        "number": _("whole number"),
+        "truth": _("yes or no"),
+        "day": _("date"),
+        "choice": _("choice"),
+    },
     "list": {
         "responsibility": _("responsibility list"),
         "demand": _("demand list"),

@@ -2,6 +2,7 @@
 
 from guantong.catalog.actions.bulk import Outcome, together
 from guantong.catalog.actions.drafting import draft, read_content
+from guantong.catalog.actions.fields import declare_field, retire_field
 from guantong.catalog.actions.importing import hand_in, run_import, run_imports
 from guantong.catalog.actions.linking import draft_from_table, link
 from guantong.catalog.actions.publishing import number_changes, take_in
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "approve",
     "claim",
+    "declare_field",
     "draft",
     "draft_from_table",
     "hand_in",
@@ -27,6 +29,7 @@ __all__ = [
     "number_changes",
     "publish",
     "read_content",
+    "retire_field",
     "route",
     "run_import",
     "run_imports",

@@ -37,6 +37,7 @@ def file_request(need: Need, *, consumer: Organisation, by: Actor, at: datetime)
     content = _shared(resource)
     _demand_complete(need)
     _demand_items(need.fields, content)
+    catalog.demand_admitted(content, consumer, purpose=need.purpose.strip())
     request = Request(
         number=_next_number(consumer.node, at),
         resource=resource.code,
