@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 
-AHEAD = 8 << 20
+AHEAD = 4 << 20
 """Bytes that may wait in the driver."""
 BLOCK = 256 << 10
 CONNECT_S = 5.0
