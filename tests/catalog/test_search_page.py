@@ -131,6 +131,14 @@ def test_no_sign_in_a_search_means_anything(
     assert client.get("/find/suggest", {"q": words}).status_code in {200, 400, 413, 414}
 
 
+def test_what_entries_say_is_escaped(cast: Cast, index: EmbeddedIndex, client: Client) -> None:
+    publish_permits(cast, name="<img src=x>居住证</mark>", summary="<b>居住证</b>" * 30)
+    keeping.build_now(index)
+    page = text_of(client.get("/find/?q=居住证"))
+    assert "&lt;img src=x&gt;<mark>居住证</mark>&lt;/mark&gt;" in page
+    assert "<b>" not in page.partition('id="found"')[2].partition("<aside")[0]
+
+
 def test_nul_in_an_address_is_refused(cast: Cast, index: EmbeddedIndex, client: Client) -> None:
     assert client.get("/find/?q=%00").status_code == 400
 
