@@ -82,8 +82,8 @@ def loop_sqlite(urls: dict[str, str]) -> None:
 
 def pandas(urls: dict[str, str]) -> None:
     """read_sql and to_sql, in chunks."""
-    import pandas as pd  # noqa: PLC0415 - may not be installed
-    import sqlalchemy  # noqa: PLC0415 - may not be installed
+    import pandas as pd
+    import sqlalchemy
 
     engine = sqlalchemy.create_engine(urls["postgresql"].replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as reading, engine.begin() as writing:
@@ -95,8 +95,8 @@ def pandas(urls: dict[str, str]) -> None:
 
 def dlt(urls: dict[str, str]) -> None:
     """Its SQL source into its PostgreSQL destination."""
-    import dlt as tool  # noqa: PLC0415 - may not be installed
-    from dlt.sources.sql_database import sql_table  # noqa: PLC0415 - may not be installed
+    import dlt as tool
+    from dlt.sources.sql_database import sql_table
 
     address = urls["postgresql"].replace("postgresql://", "postgresql+psycopg://")
     pipeline = tool.pipeline(
