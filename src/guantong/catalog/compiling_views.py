@@ -1,6 +1,7 @@
 """编目: what a department works on, alone and in bulk; each entry's steps and wordings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,16 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from guantong.catalog import actions, queries
-from guantong.catalog.comparing import differences
+from guantong.catalog.comparing import Difference, differences
 from guantong.catalog.models import Resource, State
+from guantong.catalog.sheets.columns import COLUMNS
 from guantong.catalog.types import ResourceContent
 from guantong.catalog.views import PERMISSIONS
 from guantong.identity.errors import NotPermitted
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.kit import clock
+from guantong.pages.answers import language
 from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
 
@@ -135,10 +138,30 @@ def changes(request: HttpRequest, code: str) -> HttpResponse:
     earlier = request.GET.get("from", _before(names, later))
     if later not in wordings or earlier not in {*wordings, ""}:
         raise Http404
-    found = differences(wordings.get(earlier, lambda: None)(), wordings[later]())
+    found = [
+        _readable(each) for each in differences(wordings.get(earlier, lambda: None)(), wordings[later]())
+    ]
     labels = [(name, _label(name, resource)) for name in names]
     context = {"resource": resource, "names": labels, "to": later, "from": earlier, "differences": found}
     return render(request, "catalog/changes.html", context)
+
+
+def _readable(found: Difference) -> Difference:
+    """The same in the words of the guide's columns."""
+    columns = {column.field: column for column in COLUMNS}
+
+    def said(value: Any) -> Any:
+        if found.kind != "changed":
+            pairs = ((columns[f"items.{name}"], each) for name, each in (value or {}).items())
+            return {
+                c.zh if language() == "zh" else c.en: c.write(each)
+                for c, each in pairs
+                if each not in ("", 0)
+            }
+        column = columns.get(f"items.{found.field}" if found.item else found.field)
+        return column.write(value) if column is not None and value else value
+
+    return replace(found, before=said(found.before), after=said(found.after))
 
 
 def _label(name: str, resource: Resource) -> str:

@@ -47,6 +47,11 @@ class Box:
     is_long: bool
     fault: str = ""
 
+    @property
+    def is_other(self) -> bool:
+        """Whether what stands there is none of the choices."""
+        return bool(self.value) and self.value not in self.choices
+
 
 @require_http_methods(["GET", "POST"])
 @login_required

@@ -78,8 +78,10 @@ def guess_item(column: FoundColumn) -> dict[str, Any]:
     found = KINDS.get(kind) or _MORE.get(kind)
     label = _label(column.comment) or _named(column.name) or (found.label if found else "") or column.name
     code = item_type(column.type)
-    if kind in {"day", "birth"} and code == "C":
+    if kind in {"day", "birth"} and code in {"C", "M"}:
         code = "D"
+    elif kind and code == "M":
+        code = "C"
     return {
         "name": word(column.name),
         "label": label,
