@@ -26,7 +26,7 @@ def filled(page: str) -> dict[str, str]:
     form = page[page.index('name="rows"') - 60 : page.rindex("</form>")]
     values = dict(re.findall(r'<input[^>]*? name="(\d+(?:-\d+)?|rows)" value="([^"]*)"', form))
     values |= dict(re.findall(r'<textarea[^>]*? name="(\d+)">([^<]*)</textarea>', form))
-    for key, options in re.findall(r'<select name="([\d-]+)"[^>]*>(.*?)</select>', form):
+    for key, options in re.findall(r'<select [^>]*?name="([\d-]+)"[^>]*>(.*?)</select>', form):
         chosen = re.search(r"<option selected>([^<]*)", options)
         values[key] = chosen[1] if chosen else ""
     return {"rows": re.search(r'name="rows" value="(\d+)"', page)[1], **values}  # type: ignore[index]
