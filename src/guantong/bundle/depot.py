@@ -44,9 +44,7 @@ class Rejected:
 class Depot:
     """The reading side. ``bundle`` is the one in force, or None before the first."""
 
-    def __init__(
-        self, folder: Path, keyring: Mapping[str, VerifyKey], *, node: str, edge: str = ""
-    ) -> None:
+    def __init__(self, folder: Path, keyring: Mapping[str, VerifyKey], *, node: str, edge: str = "") -> None:
         self._folder = folder
         self._keyring = keyring
         self._node = node

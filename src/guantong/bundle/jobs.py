@@ -15,7 +15,9 @@ Reading = Literal["full", "watermark", "compare", "changes"]
 Rule = Literal[
     "not_null", "pattern", "length", "range", "codes", "resident_id", "uscc", "unique", "order", "born_on"
 ]
-TargetDialect = Literal["sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder", "events", "other"]
+TargetDialect = Literal[
+    "sqlite", "postgresql", "mysql", "csv", "parquet", "xlsx", "folder", "events", "other"
+]
 
 
 class Target(Statement, frozen=True):

@@ -8,30 +8,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0003_life_cycle'),
+        ("catalog", "0003_life_cycle"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SavedSearch',
+            name="SavedSearch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, unique=True)),
-                ('name', models.CharField(max_length=80, verbose_name='名称')),
-                ('query', models.TextField(blank=True, verbose_name='条件')),
-                ('tells_news', models.BooleanField(default=True, verbose_name='有新目录时提醒')),
-                ('news', models.IntegerField(default=0)),
-                ('kept_at', models.DateTimeField()),
-                ('news_at', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_searches', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(default=uuid.uuid4, unique=True)),
+                ("name", models.CharField(max_length=80, verbose_name="名称")),
+                ("query", models.TextField(blank=True, verbose_name="条件")),
+                ("tells_news", models.BooleanField(default=True, verbose_name="有新目录时提醒")),
+                ("news", models.IntegerField(default=0)),
+                ("kept_at", models.DateTimeField()),
+                ("news_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="saved_searches",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '已保存的查找',
-                'ordering': ['name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('person', 'name'), name='saved_search_name_once')],
+                "verbose_name": "已保存的查找",
+                "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("person", "name"), name="saved_search_name_once")
+                ],
             },
         ),
     ]

@@ -5,117 +5,240 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0004_saved_search'),
-        ('identity', '0002_sign_in'),
+        ("catalog", "0004_saved_search"),
+        ("identity", "0002_sign_in"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CodeList',
+            name="CodeList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identifier', models.CharField(max_length=40, unique=True, verbose_name='标识')),
-                ('name', models.CharField(max_length=120, verbose_name='名称')),
-                ('standard', models.CharField(max_length=80, verbose_name='标准')),
-                ('revision', models.CharField(max_length=20, verbose_name='版本')),
-                ('note', models.TextField(blank=True, verbose_name='来源和许可')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("identifier", models.CharField(max_length=40, unique=True, verbose_name="标识")),
+                ("name", models.CharField(max_length=120, verbose_name="名称")),
+                ("standard", models.CharField(max_length=80, verbose_name="标准")),
+                ("revision", models.CharField(max_length=20, verbose_name="版本")),
+                ("note", models.TextField(blank=True, verbose_name="来源和许可")),
             ],
             options={
-                'verbose_name': '代码集',
-                'ordering': ['identifier'],
+                "verbose_name": "代码集",
+                "ordering": ["identifier"],
             },
         ),
         migrations.CreateModel(
-            name='Element',
+            name="Element",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identifier', models.CharField(max_length=40, unique=True, verbose_name='编号')),
-                ('name', models.CharField(max_length=120, unique=True, verbose_name='名称')),
-                ('synonyms', models.JSONField(default=list, verbose_name='同义词')),
-                ('definition', models.TextField(blank=True, verbose_name='定义')),
-                ('standard', models.CharField(blank=True, max_length=80, verbose_name='标准')),
-                ('type', models.CharField(default='C', max_length=1, verbose_name='数据类型')),
-                ('length', models.IntegerField(default=0, verbose_name='长度')),
-                ('level', models.IntegerField(default=1, verbose_name='最低级别')),
-                ('rule', models.CharField(blank=True, max_length=20, verbose_name='校验规则')),
-                ('code_list', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='catalog.codelist', verbose_name='代码集')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("identifier", models.CharField(max_length=40, unique=True, verbose_name="编号")),
+                ("name", models.CharField(max_length=120, unique=True, verbose_name="名称")),
+                ("synonyms", models.JSONField(default=list, verbose_name="同义词")),
+                ("definition", models.TextField(blank=True, verbose_name="定义")),
+                ("standard", models.CharField(blank=True, max_length=80, verbose_name="标准")),
+                ("type", models.CharField(default="C", max_length=1, verbose_name="数据类型")),
+                ("length", models.IntegerField(default=0, verbose_name="长度")),
+                ("level", models.IntegerField(default=1, verbose_name="最低级别")),
+                ("rule", models.CharField(blank=True, max_length=20, verbose_name="校验规则")),
+                (
+                    "code_list",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="catalog.codelist",
+                        verbose_name="代码集",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '数据元',
-                'ordering': ['identifier'],
+                "verbose_name": "数据元",
+                "ordering": ["identifier"],
             },
         ),
         migrations.CreateModel(
-            name='ElementUse',
+            name="ElementUse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('element', models.CharField(db_index=True, max_length=64)),
-                ('item', models.CharField(max_length=64)),
-                ('resource', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='element_uses', to='catalog.resource')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("element", models.CharField(db_index=True, max_length=64)),
+                ("item", models.CharField(max_length=64)),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="element_uses",
+                        to="catalog.resource",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '数据元使用',
+                "verbose_name": "数据元使用",
             },
         ),
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('authoritative', '权威数源'), ('disputed', '争议中'), ('refused', '未采纳'), ('given_up', '已放弃')], max_length=14)),
-                ('reason', models.TextField(blank=True)),
-                ('claimed_by', models.CharField(max_length=120)),
-                ('claimed_at', models.DateTimeField()),
-                ('decision', models.TextField(blank=True)),
-                ('decided_by', models.CharField(blank=True, max_length=120)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='identity.organisation')),
-                ('resource', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to='catalog.resource')),
-                ('element', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to='catalog.element')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("authoritative", "权威数源"),
+                            ("disputed", "争议中"),
+                            ("refused", "未采纳"),
+                            ("given_up", "已放弃"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("claimed_by", models.CharField(max_length=120)),
+                ("claimed_at", models.DateTimeField()),
+                ("decision", models.TextField(blank=True)),
+                ("decided_by", models.CharField(blank=True, max_length=120)),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="identity.organisation"
+                    ),
+                ),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="claims",
+                        to="catalog.resource",
+                    ),
+                ),
+                (
+                    "element",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="claims",
+                        to="catalog.element",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '数源认领',
-                'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'authoritative')), fields=('element',), name='one_source_an_element')],
+                "verbose_name": "数源认领",
+                "ordering": ["id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "authoritative")),
+                        fields=("element",),
+                        name="one_source_an_element",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ListedCode',
+            name="ListedCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=32, verbose_name='代码')),
-                ('name', models.CharField(max_length=120, verbose_name='名称')),
-                ('since', models.CharField(max_length=20, verbose_name='起于版本')),
-                ('until', models.CharField(blank=True, max_length=20, verbose_name='止于版本')),
-                ('code_list', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='codes', to='catalog.codelist')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=32, verbose_name="代码")),
+                ("name", models.CharField(max_length=120, verbose_name="名称")),
+                ("since", models.CharField(max_length=20, verbose_name="起于版本")),
+                ("until", models.CharField(blank=True, max_length=20, verbose_name="止于版本")),
+                (
+                    "code_list",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="codes",
+                        to="catalog.codelist",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '代码',
-                'ordering': ['code', 'id'],
-                'indexes': [models.Index(fields=['code_list', 'code'], name='listed_code')],
+                "verbose_name": "代码",
+                "ordering": ["code", "id"],
+                "indexes": [models.Index(fields=["code_list", "code"], name="listed_code")],
             },
         ),
         migrations.CreateModel(
-            name='Need',
+            name="Need",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('wanted', models.CharField(max_length=200, verbose_name='所需数据')),
-                ('service_item', models.CharField(max_length=200, verbose_name='业务事项')),
-                ('law', models.CharField(blank=True, max_length=400, verbose_name='依据')),
-                ('element', models.CharField(blank=True, max_length=64, verbose_name='数据元')),
-                ('state', models.CharField(choices=[('open', '待匹配'), ('matched', '已匹配'), ('routed', '已交办'), ('met', '已满足')], default='open', max_length=8)),
-                ('due_on', models.DateField(null=True)),
-                ('stated_by', models.CharField(max_length=120)),
-                ('stated_at', models.DateTimeField()),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needs', to='identity.organisation')),
-                ('provider', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='duties', to='identity.organisation')),
-                ('resource', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='catalog.resource')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("wanted", models.CharField(max_length=200, verbose_name="所需数据")),
+                ("service_item", models.CharField(max_length=200, verbose_name="业务事项")),
+                ("law", models.CharField(blank=True, max_length=400, verbose_name="依据")),
+                ("element", models.CharField(blank=True, max_length=64, verbose_name="数据元")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "待匹配"),
+                            ("matched", "已匹配"),
+                            ("routed", "已交办"),
+                            ("met", "已满足"),
+                        ],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("due_on", models.DateField(null=True)),
+                ("stated_by", models.CharField(max_length=120)),
+                ("stated_at", models.DateTimeField()),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="needs",
+                        to="identity.organisation",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="duties",
+                        to="identity.organisation",
+                    ),
+                ),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to="catalog.resource"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '需求',
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('organisation', 'service_item', 'wanted'), name='need_once')],
+                "verbose_name": "需求",
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organisation", "service_item", "wanted"), name="need_once"
+                    )
+                ],
             },
         ),
     ]
