@@ -92,7 +92,12 @@ def act_rows() -> list[tuple[str, ...]]:
 def errors() -> list[tuple[str, ...]]:
     """Each error code once."""
     for module in modules("guantong"):
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as missing:
+            # Half a gigabyte that only `make test` fetches; what needs it declares no error of its own.
+            if missing.name != "pyspark":
+                raise
     found = {error.code: error for error in sorted(subclasses(GuantongError), key=lambda e: e.__module__)}
     return [(f"`{code}`", str(found[code].status), found[code].zh, found[code].en) for code in sorted(found)]
 
