@@ -10,6 +10,7 @@ import logging
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ from guantong.kit.suites import SigningKey, VerifyKey
 
 TIMEOUT_S = 120.0
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 15.0
 IDLE_S = 1.0
 
 logger = logging.getLogger("guantong.exchange")
@@ -192,12 +193,24 @@ class Link:
                 pause = FIRST_PAUSE_S
             except GuantongError as fault:
                 self._tell(fault)
-                self._ending.wait(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+                is_news = self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
+                pause = FIRST_PAUSE_S if is_news else min(2 * pause, LONGEST_PAUSE_S)
             except Exception as fault:
                 logger.exception("mail with %s: %s", self._line.peer.code, type(fault).__name__)
                 self._ending.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _rest(self, for_s: float) -> bool:
+        """Wait; whether a new bundle cut it short, by which the peer may know us, or we it."""
+        ends, known = time.monotonic() + for_s, self._sequence()
+        while time.monotonic() < ends and not self._ending.wait(0.2):
+            if self._sequence() != known:
+                return True
+        return False
+
+    def _sequence(self) -> int:
+        bundle = self._bundle()
+        return bundle.sequence if bundle else -1
 
     def _tell(self, fault: GuantongError) -> None:
         if self.trouble is None:
