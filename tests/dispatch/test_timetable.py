@@ -12,10 +12,11 @@ from guantong.dispatch.models import CalendarDay, QuietHours, RunState
 from guantong.dispatch.queries import compiled_jobs
 from guantong.dispatch.timetable import BEIJING, Quiet, next_start, quiet_until
 from guantong.dispatch.types import Schedule
-from guantong.dispatch.workdays import Day, published, read_csv, write_csv
+from guantong.dispatch.workdays import Day, read_csv, write_csv
 from guantong.journal.models import Alert
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
+from guantong.kit.workdays import published
 from tests.cast import NOON
 from tests.dispatch.cast import Desk, later, run_name, tell
 from tests.dispatch.test_order import sent

@@ -2,19 +2,11 @@
 
 from datetime import date, datetime, timedelta
 
-import chinese_calendar
 from django.conf import settings
 from django.utils import timezone
 
 from guantong.catalog.models import State
-
-
-def is_worked(day: date) -> bool:
-    """Whether a day is worked by the State Council's calendar; Monday to Friday in years not yet announced."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        return day.isoweekday() <= 5
+from guantong.kit.workdays import is_workday
 
 
 def after(at: datetime, days: int) -> date:
@@ -22,7 +14,7 @@ def after(at: datetime, days: int) -> date:
     day = timezone.localtime(at).date()
     while days:
         day += timedelta(days=1)
-        days -= is_worked(day)
+        days -= is_workday(day)
     return day
 
 

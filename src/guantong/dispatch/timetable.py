@@ -7,19 +7,14 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from guantong.dispatch.types import Schedule
+from guantong.kit.workdays import is_weekday
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 FIRST_RETRY_S = 60
 LONGEST_RETRY_S = 3600
-FRIDAY = 4
 ONE_DAY = timedelta(days=1)
 
 Workday = Callable[[date], bool]
-
-
-def is_weekday(day: date) -> bool:
-    """Monday to Friday."""
-    return day.weekday() <= FRIDAY
 
 
 def next_start(schedule: Schedule, *, after: datetime, is_workday: Workday = is_weekday) -> datetime | None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import chinese_calendar
-
 from guantong.dispatch.errors import CalendarWrong
 from guantong.dispatch.models import CalendarDay
-from guantong.dispatch.timetable import Workday, is_weekday
+from guantong.dispatch.timetable import Workday
+from guantong.kit.workdays import is_weekday, published
+from guantong.kit.workdays import is_workday as by_announcement
 
 HEADINGS = ("day", "workday", "name")
 _WORDS = {
@@ -29,14 +29,6 @@ class Day:
     name: str = ""
 
 
-def published(day: date) -> bool | None:
-    """Whether the public calendar has ``day`` as a workday; None for years that have not been announced."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        return None
-
-
 def is_announced(year: int) -> bool:
     """Whether the public calendar of a year is known here."""
     return published(date(year, 1, 1)) is not None
@@ -47,10 +39,7 @@ def workdays() -> Workday:
     said = dict(CalendarDay.objects.values_list("day", "is_workday"))
 
     def is_workday(day: date) -> bool:
-        if day in said:
-            return bool(said[day])
-        told = published(day)
-        return is_weekday(day) if told is None else told
+        return bool(said[day]) if day in said else by_announcement(day)
 
     return is_workday
 

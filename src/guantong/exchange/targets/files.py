@@ -7,6 +7,7 @@ finished file takes its name in one step; a reader sees the old one or the new o
 import json
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,7 @@ from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, short, standing_of
 
 
-class FileTarget:
+class FileTarget(ABC):
     """What all kinds of files have in common. ``file:///folder`` must be there."""
 
     stores_nul = True
@@ -38,9 +39,7 @@ class FileTarget:
         if not self._path.parent.is_dir():
             raise TableVanished(name=name, table=landing.table)
         if landing.writing == "upsert":
-            raise JobMisdeclared(
-                job=landing.job, why_zh="文件不能按主键更新", why_en="a file cannot be updated by key"
-            )
+            raise self._no_keys()
         self._parts = self._path.with_name(f".{self._path.name}.{short(landing.job)}")
         self._ledger = self._path.with_name(self._path.name + ".ledger")
 
@@ -90,8 +89,9 @@ class FileTarget:
         return Load(rows.height, rows)
 
     def encode_gone(self, keys: pl.DataFrame) -> object:
-        """See :class:`guantong.exchange.targets.applying.Target`. Nothing is found by key in a file."""
-        raise NotImplementedError
+        """Refused: tombstones come with upserts alone, and only whoever signs wrongly sends them here. JobMisdeclared."""
+        del keys
+        raise self._no_keys()
 
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -116,18 +116,25 @@ class FileTarget:
             self._enter(entry)
         self._put_in_place()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - nothing is held open between calls
         """See :class:`guantong.exchange.targets.applying.Target`."""
 
     def _taken(self, column: Column) -> Column:
         length = self.longest_text if column.kind == "text" else 0
         return Column(column.kind, precision=column.precision, scale=column.scale, length=length)
 
+    @abstractmethod
     def _write(self, path: Path, frames: Iterator[pl.DataFrame]) -> None:
-        raise NotImplementedError
+        """Make the whole file at ``path``."""
 
+    @abstractmethod
     def _old(self) -> Iterator[pl.DataFrame]:
-        raise NotImplementedError
+        """The rows of the file that is there."""
+
+    def _no_keys(self) -> JobMisdeclared:
+        return JobMisdeclared(
+            job=self._landing.job, why_zh="文件不能按主键更新", why_en="a file cannot be updated by key"
+        )
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         """The file's rows to be: those that are there, to append, then the parts'. At least one, for its head."""
