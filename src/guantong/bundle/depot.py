@@ -5,8 +5,6 @@ and knows below which sequence it may not fall.
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from guantong.bundle.errors import BundleRefused
 from guantong.bundle.sealing import open_bundle
 from guantong.bundle.types import Bundle
+from guantong.kit import durable
 from guantong.kit.suites import VerifyKey
 
 OFFERED = "current.bundle"
@@ -23,7 +22,7 @@ ACCEPTED = "accepted.bundle"
 def publish(folder: Path, raw: bytes) -> None:
     """Offer a sealed bundle: it is there wholly or not at all, also after a power cut."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / OFFERED, raw)
+    durable.replace(folder / OFFERED, raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Depot:
             return None
         news = self._consider(raw)
         if isinstance(news, Accepted):
-            _replace(self._folder / ACCEPTED, raw)
+            durable.replace(self._folder / ACCEPTED, raw)
         return news
 
     def _consider(self, raw: bytes) -> Accepted | Rejected | None:
@@ -95,21 +94,3 @@ class Depot:
             return Rejected(reason, digest)
         self.bundle, self._in_force = bundle, raw
         return Accepted(bundle)
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

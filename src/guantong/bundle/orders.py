@@ -5,7 +5,6 @@ lie in ``<folder>/<number>.order`` until the data plane has taken them; the numb
 ``taken``, so that none is obeyed twice, whatever a crash leaves behind.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from guantong.bundle.statement import Statement
-from guantong.kit import envelope
+from guantong.kit import durable, envelope
 from guantong.kit.errors import GuantongError
 from guantong.kit.suites import SigningKey, VerifyKey
 
@@ -58,7 +57,7 @@ def leave(folder: Path, order: Order, key: SigningKey) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if order.number > taken(folder):
         raw = envelope.seal(KIND, msgspec.to_builtins(order), key)
-        _replace(folder / f"{order.number:016d}.order", raw)
+        durable.replace(folder / f"{order.number:016d}.order", raw)
 
 
 def lay_down(folder: Path, raw: bytes, keyring: Mapping[str, VerifyKey], *, node: str) -> Order:
@@ -67,7 +66,7 @@ def lay_down(folder: Path, raw: bytes, keyring: Mapping[str, VerifyKey], *, node
     if order.node != node:
         raise OrderTampered(file="-")
     if order.number > taken(folder):
-        _replace(folder / f"{order.number:016d}.order", raw)
+        durable.replace(folder / f"{order.number:016d}.order", raw)
     return order
 
 
@@ -90,7 +89,7 @@ def waiting(folder: Path, keyring: Mapping[str, VerifyKey], *, node: str) -> lis
 
 def take(folder: Path, order: Order) -> None:
     """Note that the order, and with it every earlier one, is being obeyed: it will not be waiting again."""
-    _replace(folder / TAKEN, str(max(order.number, taken(folder))).encode())
+    durable.replace(folder / TAKEN, str(max(order.number, taken(folder))).encode())
     for file in folder.glob("*.order"):
         if int(file.stem) <= order.number:
             file.unlink(missing_ok=True)
@@ -121,19 +120,3 @@ def _judged(raw: bytes, keyring: Mapping[str, VerifyKey], name: str) -> Order:
     if sealed.kind != KIND:
         raise OrderTampered(file=name)
     return order
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(file, "wb") as writing:
-        writing.write(raw)
-        writing.flush()
-        os.fsync(writing.fileno())
-    fresh.replace(path)
-    # The name must survive a power cut as well as the content.
-    entry = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(entry)
-    finally:
-        os.close(entry)

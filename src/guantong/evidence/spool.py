@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Self, Union
 
+from guantong.kit.durable import sync_folder
 from guantong.kit.errors import GuantongError
 
 LARGEST_RECORD = 1 << 20
@@ -333,15 +334,6 @@ def _create_segment(place: Path, start: int) -> int:
     file = os.open(_segment_path(place, start), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
     sync_folder(place)
     return file
-
-
-def sync_folder(place: Path) -> None:
-    """Make names in ``place`` durable: new and renamed files exist after a power cut."""
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _locked(path: Path, writer: str) -> int:

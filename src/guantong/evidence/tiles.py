@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from guantong.evidence.merkle import HASH_BYTES, Hash, fold
 from guantong.evidence.proofs import ENTRY_BYTES, ENTRY_PREFIX
-from guantong.evidence.spool import sync_folder
+from guantong.kit.durable import sync_folder
 from guantong.kit.errors import GuantongError
 
 TILE_HEIGHT = 8

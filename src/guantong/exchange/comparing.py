@@ -5,7 +5,6 @@ is. The snapshot (:mod:`exchange.snapshots`) of a run is taken over when the run
 is sent is noted first, so that after a crash nobody relies on what may not have arrived, or may have.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from guantong.evidence.spool import sync_folder
 from guantong.exchange.columns import GONE, Column
 from guantong.exchange.snapshots import (
     DIGEST,
@@ -25,6 +23,7 @@ from guantong.exchange.snapshots import (
     hashing,
     named,
 )
+from guantong.kit.durable import replacing, sync_folder
 
 _BATCH_ROWS = 25_000
 _MANY_NOTES = 200
@@ -70,12 +69,8 @@ class Book:
         """Before they are sent."""
         self.notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.notes / f"{run}-{chunk:06d}.arrow"
-        with path.with_suffix(".new").open("wb") as file:
+        with replacing(path) as file:
             keys.write_ipc(file, compat_level=pl.CompatLevel.oldest())
-            file.flush()
-            os.fsync(file.fileno())
-        path.with_suffix(".new").rename(path)
-        sync_folder(self.notes)
 
     def fold(self, about: About) -> None:
         """Take up many notes into the snapshot."""

@@ -23,6 +23,7 @@ from guantong.exchange.node import Node
 from guantong.exchange.progress import progress_path
 from guantong.exchange.sealing import wrap_for
 from guantong.kit import clock, envelope
+from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
 
 STATEMENT = "guantong/edge-statement@v1"
@@ -137,7 +138,9 @@ class Desk:
 
     def _keep_progress(self, job: Job, facts: Mapping[str, Any]) -> None:
         part = "sending" if facts.get("part") == "sending" else "whole"
-        _replace(progress_path(self._node.folder / "progress", job.id, part), facts)
+        replace_news(
+            progress_path(self._node.folder / "progress", job.id, part), json.dumps(facts, ensure_ascii=False)
+        )
 
     def _keep_news(self, edge: Edge, told: Report, skew_ms: int, jobs: list[str]) -> None:
         folder = self._node.folder / "edges"
@@ -150,7 +153,7 @@ class Desk:
             "sequence": told.sequence,
             "jobs": [job for job in jobs if job in active],
         }
-        _replace(folder / f"{edge.id}.json", news)
+        replace_news(folder / f"{edge.id}.json", json.dumps(news, ensure_ascii=False))
 
 
 def cut_for(bundle: Bundle, edge: Edge) -> Bundle:
@@ -225,9 +228,3 @@ def _stated(raw: bytes, edge: Edge) -> Statement:
         return msgspec.convert(statement.body, Statement)
     except (GuantongError, msgspec.ValidationError) as fault:
         raise StatementWrong from fault
-
-
-def _replace(path: Path, facts: Mapping[str, Any]) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
-    fresh.replace(path)

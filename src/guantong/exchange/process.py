@@ -31,6 +31,7 @@ from guantong.exchange.node import Node
 from guantong.exchange.receipts import Accounts
 from guantong.exchange.runner import Runner
 from guantong.kit import clock
+from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey, suite
@@ -117,9 +118,7 @@ class Exchange:
             self._said = said
             path = self.node.folder / "links.json"
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            fresh.write_text(said, "utf-8")
-            fresh.replace(path)
+            replace_news(path, said)
 
     def bundle(self) -> Bundle:
         """The bundle in force."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from guantong.kit import clock
+from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
 
 State = Literal["running", "waiting", "done", "paused", "stopped"]
@@ -82,9 +83,7 @@ class Progress:
         if self.path is None or (not force and now - self._told < EVERY_S):
             return
         self._told = now
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps(self.as_json(), ensure_ascii=False), "utf-8")
-        fresh.replace(self.path)
+        replace_news(self.path, json.dumps(self.as_json(), ensure_ascii=False))
 
     def as_json(self) -> dict[str, Any]:
         """What the file says."""

@@ -3,11 +3,12 @@
 The files hold personal data: the folder is the node's alone, and nothing of them enters logs or receipts.
 """
 
-import os
 import re
 from pathlib import Path
 
 import polars as pl
+
+from guantong.kit.durable import replacing
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -17,13 +18,8 @@ def put_aside(folder: Path, *, job: str, run: str, chunk: int, side: str, rows: 
     place = folder / _SAFE.sub("_", job)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = place / f"{run}-{chunk:06d}-{side}.parquet"
-    fresh = path.with_suffix(".new")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(file, "wb") as writing:
-        rows.write_parquet(writing, compression="zstd")
-        writing.flush()
-        os.fsync(writing.fileno())
-    fresh.replace(path)
+    with replacing(path) as file:
+        rows.write_parquet(file, compression="zstd")
     return path
 
 

@@ -15,6 +15,7 @@ from guantong.evidence import spool as spooling
 from guantong.evidence.spool import Spool
 from guantong.exchange.decide import Permit
 from guantong.kit import clock, envelope
+from guantong.kit.durable import replace_news
 from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/receipt@v1"
@@ -141,9 +142,7 @@ class Accounts:
             body = envelope.read(spooled.record).body
             self._remember(body, envelope.digest(spooled.record, self._suite))
         state["chains"], state["closed"] = self._chains, self._closed
-        fresh = self._mark.with_suffix(".new")
-        fresh.write_text(json.dumps(state), "utf-8")
-        fresh.replace(self._mark)
+        replace_news(self._mark, json.dumps(state))
 
     def _remember(self, body: Mapping[str, Any], digest: str) -> None:
         self._chains[body["chain"]] = (body["n"], digest)

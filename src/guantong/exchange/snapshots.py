@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from guantong.evidence.spool import sync_folder
+from guantong.kit.durable import sync_folder
 
 UNKNOWN = 0
 """The digest of what may or may not have arrived."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from guantong.exchange.errors import StagingFull
 from guantong.kit import clock
+from guantong.kit.durable import sync_folder
 
 DEFAULT_QUOTA = 50 << 30
 RESERVE = 1 << 20
@@ -60,7 +61,7 @@ class FolderStore:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(fresh, data)
             fresh.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as fault:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
@@ -134,11 +135,3 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

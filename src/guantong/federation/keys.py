@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from secrets import token_hex
 
-from guantong.evidence.spool import sync_folder
 from guantong.federation.errors import KeyExposed
+from guantong.kit.durable import sync_folder
 from guantong.kit.settings import Settings
 from guantong.kit.suites import INTERNATIONAL, SigningKey, suite
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from guantong.federation.cards import read_card
 from guantong.federation.models import Node, Relation
+from guantong.kit.durable import replace_news
 from guantong.kit.settings import Settings
 
 
@@ -59,6 +60,4 @@ def _parent_of(node: Node) -> str:
 def _replace(path: Path, text: str) -> None:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    replace_news(path, text)

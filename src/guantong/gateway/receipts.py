@@ -18,6 +18,7 @@ from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call
 from guantong.gateway.usage import Meter
 from guantong.kit import canonical, clock, envelope
+from guantong.kit.durable import replace_news
 from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/receipt@v1"
@@ -194,9 +195,7 @@ class Ledger:
             if statement.kind == KIND:
                 self._remember(statement.body, spooled.record, meter)
         state["chains"], state["days"] = self._chains, meter.days()
-        fresh = mark.with_suffix(".new")
-        fresh.write_text(json.dumps(state), "utf-8")
-        fresh.replace(mark)
+        replace_news(mark, json.dumps(state))
 
     def _remember(self, body: Mapping[str, Any], raw: bytes, meter: Meter) -> None:
         self._chains[body["chain"]] = (body["n"], self.digest(raw))

@@ -30,7 +30,7 @@ from guantong.catalog.search.types import (
     Progress,
     Suggestion,
 )
-from guantong.kit import clock
+from guantong.kit import clock, durable
 
 POINTER: Final = "current"
 MANIFEST: Final = "manifest.json"
@@ -47,16 +47,6 @@ class Manifest(msgspec.Struct, frozen=True):
     fingerprint: str
     built_at: str
     commits: int = 0
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once, and durably."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 @contextlib.contextmanager
@@ -96,7 +86,7 @@ class EmbeddedIndex:
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
-            write_whole(self._folder / POINTER, place.name.encode())
+            durable.replace(self._folder / POINTER, place.name.encode())
             (self._folder / BROKEN).unlink(missing_ok=True)
             self.sweep()
         return count
@@ -106,7 +96,7 @@ class EmbeddedIndex:
         count = engine.write_index(place, tally.passing(entries), progress)
         tally.write(place)
         manifest = Manifest(position, count, fingerprint(), clock.rfc3339(clock.now()))
-        write_whole(place / MANIFEST, msgspec.json.encode(manifest))
+        durable.replace(place / MANIFEST, msgspec.json.encode(manifest))
         return count
 
     @contextlib.contextmanager
@@ -115,7 +105,7 @@ class EmbeddedIndex:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             began_at = clock.rfc3339(clock.now())
-            write_whole(self._folder / BUILDING, msgspec.json.encode(Building(0, began_at)))
+            durable.replace(self._folder / BUILDING, msgspec.json.encode(Building(0, began_at)))
             yield began_at
         finally:
             (self._folder / BUILDING).unlink(missing_ok=True)
@@ -142,7 +132,7 @@ class EmbeddedIndex:
             self._changer[1].apply(changes)
             suggesting.add(place, (face for change in changes for face in change.faces))
             told = msgspec.structs.replace(manifest, position=position, commits=manifest.commits + 1)
-            write_whole(place / MANIFEST, msgspec.json.encode(told))
+            durable.replace(place / MANIFEST, msgspec.json.encode(told))
 
     def position(self) -> Position:
         """How far the generation in use has followed."""
@@ -245,7 +235,7 @@ class EmbeddedIndex:
 
 def _telling(folder: Path, began_at: str, progress: Progress) -> Progress:
     def tell(count: int) -> None:
-        write_whole(folder / BUILDING, msgspec.json.encode(Building(count, began_at)))
+        durable.replace(folder / BUILDING, msgspec.json.encode(Building(count, began_at)))
         progress(count)
 
     return tell

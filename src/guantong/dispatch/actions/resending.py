@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import os
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from guantong.dispatch.models import Job, Run
 from guantong.dispatch.permitting import demand_active, demand_unquiet
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
+from guantong.kit import durable
 from guantong.pages.lists import harmless
 from guantong.sharing.errors import GrantNotInForce
 from guantong.sharing.models import GrantState
@@ -138,10 +138,5 @@ def _lay_down(folder: Path, names: list[str], rows: list[list[str]]) -> str:
     raw = buffer.getvalue().encode()
     name = f"{hashlib.sha256(raw).hexdigest()}.csv"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = folder / f"{name}.new"
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / name)
+    durable.replace(folder / name, raw)
     return name

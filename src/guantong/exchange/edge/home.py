@@ -5,7 +5,6 @@ never leaves; ``sources.json`` (mode 0600) holds the addresses and passwords of 
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -15,6 +14,7 @@ import msgspec
 from guantong.bundle import enrolment
 from guantong.courier.client import SyncCourier
 from guantong.exchange.errors import EdgeNotEnrolled, EnrolmentFailed
+from guantong.kit import durable
 from guantong.kit.errors import GuantongError
 from guantong.kit.suites import SigningKey, VerifyKey, suite
 
@@ -77,9 +77,9 @@ def join(home: Path, node_url: str, *, edge: str, token: str, suite_name: str = 
         raise EnrolmentFailed(
             why_zh="节点的答复无法读取", why_en="the node's answer cannot be read"
         ) from fault
-    _write(home / "edge.json", msgspec.json.format(msgspec.json.encode(told), indent=2))
+    durable.replace(home / "edge.json", msgspec.json.format(msgspec.json.encode(told), indent=2))
     if not (home / "sources.json").exists():
-        _write(home / "sources.json", b"{}\n")
+        durable.replace(home / "sources.json", b"{}\n")
     return told
 
 
@@ -87,18 +87,10 @@ def _own_key(home: Path, edge: str, suite_name: str) -> SigningKey:
     path = home / "keys" / "edge.key"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, suite(suite_name).generate(f"{edge.lower()}.edge/node").to_text().encode() + b"\n")
+        durable.replace(
+            path, suite(suite_name).generate(f"{edge.lower()}.edge/node").to_text().encode() + b"\n"
+        )
     return read_key(home)
-
-
-def _write(path: Path, data: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(file, "wb") as writing:
-        writing.write(data)
-        writing.flush()
-        os.fsync(writing.fileno())
-    fresh.replace(path)
 
 
 def _said(body: bytes) -> dict[str, Any]:

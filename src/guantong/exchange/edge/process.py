@@ -36,6 +36,7 @@ from guantong.exchange.runner import Runner
 from guantong.exchange.sealing import wrap_for
 from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore
 from guantong.kit import clock
+from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
 from guantong.kit.suites import VerifyKey, suite
 
@@ -163,9 +164,7 @@ class EdgeProcess:
         said = json.dumps(sealed, sort_keys=True)
         if not path.exists() or path.read_text("ascii") != said:
             # Sealed for our key: of no use to whoever finds the file without it.
-            fresh = path.with_suffix(".new")
-            fresh.write_text(said, "ascii")
-            fresh.replace(path)
+            replace_news(path, said)
 
     def _salt(self, grant: str) -> bytes:
         try:

@@ -1,7 +1,6 @@
 """陈述: what an edge has done that its node must answer for, kept on disk until the node has written its receipt."""
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any
 from guantong.exchange.decide import Permit
 from guantong.exchange.desk import STATEMENT
 from guantong.exchange.receipts import Role
-from guantong.kit import envelope
+from guantong.kit import durable, envelope
 from guantong.kit.suites import SigningKey, Suite
 
 
@@ -64,10 +63,10 @@ class Statements:
         raw = envelope.seal(STATEMENT, body, self._key)
         with self._lock:
             number = max((int(path.stem) for path in self._folder.glob("*.statement")), default=0) + 1
-            _keep(self._folder / f"{number:012d}.statement", raw)
+            durable.replace(self._folder / f"{number:012d}.statement", raw)
             if role == "consumer" and reason is None:
                 self._closed[permit.job.id] = str(batch["run"])
-                _keep(self._folder / "closed.json", json.dumps(self._closed).encode())
+                durable.replace(self._folder / "closed.json", json.dumps(self._closed).encode())
         return envelope.digest(raw, self._suite)
 
     def waiting(self) -> list[Path]:
@@ -76,12 +75,3 @@ class Statements:
 
     def close(self) -> None:
         """Nothing waits in memory."""
-
-
-def _keep(path: Path, raw: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -17,12 +17,12 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import parquet
 
-from guantong.evidence.spool import sync_folder
 from guantong.exchange.columns import Column
 from guantong.exchange.errors import JobMisdeclared, TableVanished
 from guantong.exchange.sources.files import below
 from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, short, standing_of
+from guantong.kit.durable import replace, sync_folder
 
 
 class FileTarget(ABC):
@@ -82,7 +82,7 @@ class FileTarget(ABC):
         lines = self._lines()
         closed = {line["run"] for line in lines if line["chunk"] == 0}
         kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["run"] in closed]
-        _replace(self._ledger, "".join(kept).encode())
+        replace(self._ledger, "".join(kept).encode())
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -173,7 +173,7 @@ class FileTarget(ABC):
             "manifest": entry.manifest.decode(),
         }
         whole = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in [*self._lines(), line])
-        _replace(self._ledger, whole.encode())
+        replace(self._ledger, whole.encode())
 
 
 class CSVTarget(FileTarget):
@@ -220,11 +220,3 @@ def _synced(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(data)
-    _synced(fresh)
-    fresh.replace(path)
-    sync_folder(path.parent)

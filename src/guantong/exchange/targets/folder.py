@@ -7,7 +7,6 @@ with what did not arrive whole. A reader of the folder sees whole files only. Li
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
-from guantong.evidence.spool import sync_folder
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import JobMisdeclared, TableVanished, TargetFull
 from guantong.exchange.files import COLUMNS, KEY, OWN, inside
@@ -26,6 +24,7 @@ from guantong.exchange.sources.reading import Found
 from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, short
 from guantong.exchange.targets.ledgers import FileLedger
 from guantong.exchange.targets.parts import Part, Piece, PieceWrong, Place
+from guantong.kit.durable import replace
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DELIVERED = "delivered.json"
@@ -228,7 +227,7 @@ class FolderTarget:
         part.close()
         if part.path.exists():
             part.path.replace(self._quarantine / f"{run}-{part.id}.bytes")
-        _write(self._quarantine / f"{run}-{part.id}.json", told)
+        replace(self._quarantine / f"{run}-{part.id}.json", json.dumps(told, ensure_ascii=False).encode())
         part.remove()
 
     # ── the end of a run ──
@@ -243,13 +242,13 @@ class FolderTarget:
             return
         names = self._delivered(run) | {part.file for part in waiting} | self._put_aside_in(run)
         # Who was delivered in this run must be known even after half of them have their names.
-        _write(self._own / f"{DELIVERED}.{run}", sorted(names))
+        replace(self._own / f"{DELIVERED}.{run}", json.dumps(sorted(names), ensure_ascii=False).encode())
         for part in waiting:
             self._put(part, run, 0)
         if self._landing.writing == "replace":
             for name in self._delivered("") - names:
                 self._place.drop(name)
-            _write(self._own / DELIVERED, sorted(names))
+            replace(self._own / DELIVERED, json.dumps(sorted(names), ensure_ascii=False).encode())
         for old in self._own.glob("mirrored-*"):
             old.unlink()
         mark.touch()
@@ -301,13 +300,3 @@ def _sub_folder(home: Path, table: str, name: str) -> Path:
     if "\0" in table or home.resolve() not in path.parents:
         raise TableVanished(name=name, table=table)
     return path
-
-
-def _write(path: Path, told: object) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(told, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)

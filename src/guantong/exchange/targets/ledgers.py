@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from guantong.evidence.spool import sync_folder
 from guantong.exchange.targets.applying import Entry, Standing
+from guantong.kit.durable import sync_folder
 
 
 class FileLedger:

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from guantong.evidence.spool import sync_folder
 from guantong.exchange.files import Digesting, algorithm_of, inside, opened_below
+from guantong.kit.durable import sync_folder
 
 _DIGEST = re.compile(r"(sha-256|sm3):[0-9a-f]{64}")
 _BLOCKED = {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG}
