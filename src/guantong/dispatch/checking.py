@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from guantong.bundle.contradictions import contradiction, unknown_items
 from guantong.bundle.deciding import listed
 from guantong.bundle.jobs import Check
 from guantong.bundle.refusals import FieldsNotGranted, LevelAboveClearance, ModeNotGranted
@@ -53,64 +54,14 @@ def demand_granted(declaration: Declaration, grant: Grant, *, at: datetime) -> N
 
 def demand_items(declaration: Declaration, known: Iterable[str]) -> None:
     """Refuse keys, watermark, conversions and checks that name what the resource does not have."""
-    items = set(known)
-    named: list[tuple[str, str, set[str]]] = [
-        ("主键", "key", set(declaration.key)),
-        ("水位", "watermark", {declaration.watermark} - {""}),
-        ("代码转换", "code conversion", set(declaration.conversions)),
-        ("质量规则", "checks", {item for check in declaration.checks for item in check.items}),
-    ]
-    for where_zh, where_en, used in named:
-        if used - items:
-            raise JobItemsUnknown(where_zh=where_zh, where_en=where_en, items=listed(sorted(used - items)))
-    if len(set(declaration.fields)) != len(declaration.fields):
-        raise WritingWrong(why_zh="字段重复", why_en="a field is listed twice")
+    for where_zh, where_en, items in unknown_items(declaration, set(known)):
+        raise JobItemsUnknown(where_zh=where_zh, where_en=where_en, items=listed(items))
 
 
 def demand_writing(declaration: Declaration, masks: Mapping[str, str]) -> None:
     """Refuse ways of reading and writing that cannot keep the target equal to the source."""
-    job, is_upsert = declaration, declaration.writing == "upsert"
-    faults = [
-        (is_upsert and not job.key, "更新写入需要主键", "an upsert needs a key"),
-        (
-            is_upsert and not set(job.key) <= set(job.fields),
-            "主键不在字段中",
-            "the key is not among the fields",
-        ),
-        (
-            is_upsert and any(masks.get(key, "none") != "none" for key in job.key),
-            "主键被脱敏",
-            "the key is masked",
-        ),
-        (
-            job.reading == "watermark" and not job.watermark,
-            "增量读取需要水位信息项",
-            "an increment needs a watermark",
-        ),
-        (
-            job.reading != "full" and job.writing == "replace",
-            "增量不能整表替换",
-            "an increment cannot replace a table",
-        ),
-        (
-            job.reading == "watermark" and job.writing == "append" and bool(job.overlap_s) and not job.key,
-            "追加写入的重叠窗口需要主键",
-            "an overlap needs a key to append by",
-        ),
-        (
-            job.reading in {"compare", "changes"} and job.writing != "upsert",
-            "比对和变更日志只能更新写入",
-            "what finds deletions can only upsert",
-        ),
-        (
-            job.reading in {"compare", "changes"} and any(key in job.conversions for key in job.key),
-            "主键被代码转换",
-            "its key is converted",
-        ),
-    ]
-    for is_wrong, why_zh, why_en in faults:
-        if is_wrong:
-            raise WritingWrong(why_zh=why_zh, why_en=why_en)
+    if found := contradiction(declaration, masks):
+        raise WritingWrong(why_zh=found[0], why_en=found[1])
 
 
 def demand_checks(checks: Iterable[Check]) -> None:

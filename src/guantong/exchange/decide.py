@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from guantong.bundle import deciding
+from guantong.bundle.contradictions import contradiction, unknown_items
 from guantong.bundle.jobs import Job, Target
 from guantong.bundle.types import Application, Bundle, Condition, Grant, Resource
 from guantong.exchange.errors import JobMisdeclared, JobUnknown
@@ -75,54 +76,19 @@ def _check_declaration(
     job: Job, target: Target, resource: Resource, masks: dict[str, str], consumer: str
 ) -> None:
     """What the job says of itself must hold together; the first thing that does not is told."""
-    read = {*job.key, *job.conversions, *(item for check in job.checks for item in check.items)}
-    read |= {job.watermark} if job.watermark else set()
     faults = [
         (target.organisation != consumer, "目标表不属于被授权机构", "its target is not the grantee's"),
         (
-            bool(set(job.fields) - set(target.columns)),
+            not set(job.fields) <= set(target.columns),
             "有字段没有对应的目标列",
             "a field has no target column",
         ),
         (
-            bool(read - set(resource.items)),
+            bool(unknown_items(job, resource.items)),
             "引用了目录中没有的信息项",
             "it names items that the resource lacks",
         ),
-        (len(set(job.fields)) != len(job.fields), "字段重复", "a field is listed twice"),
-        (job.writing == "upsert" and not job.key, "更新写入需要主键", "upsert needs a key"),
-        (
-            job.writing == "upsert" and any(key not in job.fields for key in job.key),
-            "主键不在字段中",
-            "its key is not among its fields",
-        ),
-        (
-            job.writing == "upsert" and any(masks.get(key, "none") != "none" for key in job.key),
-            "主键被脱敏",
-            "its key is masked",
-        ),
-        (job.reading == "watermark" and not job.watermark, "缺少水位信息项", "it lacks a watermark"),
-        (
-            job.reading != "full" and job.writing == "replace",
-            "增量不能整表替换",
-            "increments cannot replace a table",
-        ),
-        (
-            job.reading == "watermark" and job.writing == "append" and bool(job.overlap_s) and not job.key,
-            "追加写入的重叠窗口需要主键",
-            "an overlap needs a key to append by",
-        ),
-        (
-            job.reading in {"compare", "changes"} and job.writing != "upsert",
-            "比对和变更日志只能更新写入",
-            "what finds deletions can only upsert",
-        ),
-        (
-            job.reading in {"compare", "changes"} and any(key in job.conversions for key in job.key),
-            "主键被代码转换",
-            "its key is converted",
-        ),
     ]
-    for is_wrong, why_zh, why_en in faults:
-        if is_wrong:
-            raise JobMisdeclared(job=job.id, why_zh=why_zh, why_en=why_en)
+    why = next(((zh, en) for is_wrong, zh, en in faults if is_wrong), None) or contradiction(job, masks)
+    if why:
+        raise JobMisdeclared(job=job.id, why_zh=why[0], why_en=why[1])

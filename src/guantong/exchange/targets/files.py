@@ -1,16 +1,16 @@
 """CSV and Parquet files as targets. Chunks are gathered as parts beside the file, and become it at the end.
 
-The ledger is a file of the same name with ``.ledger`` behind: one JSON line a chunk, durable after its part. The
-finished file takes its name in one step; a reader sees the old one or the new one.
+Their ledgers (:mod:`guantong.exchange.targets.ledgers`), one a job, are in a folder of the same name with ``.ledger``
+behind; a line is durable after its part. The finished file takes its name in one step; a reader sees the old one or the new one.
 """
 
-import json
 import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -21,8 +21,9 @@ from guantong.exchange.columns import Column
 from guantong.exchange.errors import JobMisdeclared, TableVanished
 from guantong.exchange.sources.files import below
 from guantong.exchange.sources.reading import Found
-from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, short, standing_of
-from guantong.kit.durable import replace, sync_folder
+from guantong.exchange.targets.applying import Entry, Landing, Load, Standing, short
+from guantong.exchange.targets.ledgers import FileLedger
+from guantong.kit.durable import sync_folder
 
 
 class FileTarget(ABC):
@@ -41,7 +42,9 @@ class FileTarget(ABC):
         if landing.writing == "upsert":
             raise self._no_keys()
         self._parts = self._path.with_name(f".{self._path.name}.{short(landing.job)}")
-        self._ledger = self._path.with_name(self._path.name + ".ledger")
+        ledger = self._path.with_name(self._path.name + ".ledger") / short(landing.job)
+        ledger.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._ledger = FileLedger(ledger)
 
     def find(self) -> Found:
         """See :class:`guantong.exchange.targets.applying.Target`. A file takes what comes."""
@@ -49,22 +52,7 @@ class FileTarget(ABC):
 
     def standing(self) -> Standing:
         """See :class:`guantong.exchange.targets.applying.Target`."""
-        lines = self._lines()
-        last = max((str(line["run"]) for line in lines), default="")
-        told = [
-            (
-                line["run"],
-                line["chunk"],
-                line["rows"],
-                json.dumps(line["place"]),
-                line["digest"],
-                line["high"],
-                line["manifest"],
-            )
-            for line in lines
-            if line["run"] == last
-        ]
-        standing = standing_of(sorted(told), is_whole=self._parts.is_dir())
+        standing = replace(self._ledger.standing(), is_whole=self._parts.is_dir())
         if standing.is_closed and self._parts.is_dir():
             self._put_in_place()
         return standing
@@ -79,10 +67,7 @@ class FileTarget(ABC):
     def give_up(self) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
         shutil.rmtree(self._parts, ignore_errors=True)
-        lines = self._lines()
-        closed = {line["run"] for line in lines if line["chunk"] == 0}
-        kept = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["run"] in closed]
-        replace(self._ledger, "".join(kept).encode())
+        self._ledger.forget_open()
 
     def encode(self, rows: pl.DataFrame) -> Load:
         """See :class:`guantong.exchange.targets.applying.Target`."""
@@ -95,7 +80,7 @@ class FileTarget(ABC):
 
     def apply(self, load: Load, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
-        if self._is_entered(entry):
+        if self._ledger.has(entry):
             return
         part = self._parts / f"{entry.chunk:06d}.arrow"
         fresh = part.with_suffix(".new")
@@ -103,17 +88,17 @@ class FileTarget(ABC):
         _synced(fresh)
         fresh.replace(part)
         sync_folder(self._parts)
-        self._enter(entry)
+        self._ledger.enter(entry)
 
     def close_run(self, entry: Entry) -> None:
         """See :class:`guantong.exchange.targets.applying.Target`."""
-        if not self._is_entered(entry):
+        if not self._ledger.has(entry):
             # The whole file is made first: what is closed can always be put in place.
             made = self._parts / "whole"
             self._write(made, self._frames())
             _synced(made)
             sync_folder(self._parts)
-            self._enter(entry)
+            self._ledger.enter(entry)
         self._put_in_place()
 
     def close(self) -> None:  # noqa: B027 - nothing is held open between calls
@@ -150,30 +135,6 @@ class FileTarget(ABC):
             made.replace(self._path)
             sync_folder(self._path.parent)
         shutil.rmtree(self._parts, ignore_errors=True)
-
-    def _lines(self) -> list[dict[str, Any]]:
-        try:
-            text = self._ledger.read_text("utf-8")
-        except FileNotFoundError:
-            return []
-        # A line without its end was being written when the power went.
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-    def _is_entered(self, entry: Entry) -> bool:
-        return any((line["run"], line["chunk"]) == (entry.run, entry.chunk) for line in self._lines())
-
-    def _enter(self, entry: Entry) -> None:
-        line = {
-            "run": entry.run,
-            "chunk": entry.chunk,
-            "rows": entry.rows,
-            "place": list(entry.place),
-            "digest": entry.digest,
-            "high": entry.high,
-            "manifest": entry.manifest.decode(),
-        }
-        whole = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in [*self._lines(), line])
-        replace(self._ledger, whole.encode())
 
 
 class CSVTarget(FileTarget):
