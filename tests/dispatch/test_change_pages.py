@@ -8,8 +8,9 @@ import pytest
 
 from guantong.dispatch import actions
 from guantong.dispatch.charting import charts
-from guantong.dispatch.models import CalendarDay, Job, QuietHours, Run, Target
+from guantong.dispatch.models import Job, QuietHours, Run, Target
 from guantong.identity.actions import register_person
+from guantong.identity.models import CalendarDay
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
 from tests.cast import NOON

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from guantong.dispatch import actions, workdays
-from guantong.dispatch.errors import CalendarWrong, NotYourCalendar, QuietHoursWrong, SourceQuiet
-from guantong.dispatch.models import CalendarDay, QuietHours, RunState
+from guantong.dispatch import actions
+from guantong.dispatch.errors import QuietHoursWrong, SourceQuiet
+from guantong.dispatch.models import QuietHours, RunState
 from guantong.dispatch.queries import compiled_jobs
 from guantong.dispatch.timetable import BEIJING, Quiet, next_start, quiet_until
 from guantong.dispatch.types import Schedule
-from guantong.dispatch.workdays import Day, read_csv, write_csv
+from guantong.identity import workdays
+from guantong.identity.errors import CalendarWrong, NotYourCalendar
+from guantong.identity.models import CalendarDay
+from guantong.identity.workdays import Day, read_csv, write_csv
 from guantong.journal.models import Alert
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock

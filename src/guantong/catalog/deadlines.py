@@ -1,21 +1,11 @@
-"""By when whoever has a draft should have acted: working days of the public calendar, counted from the next day."""
+"""By when whoever has a draft should have acted: working days of the node's calendar, counted from the next day."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.conf import settings
-from django.utils import timezone
 
 from guantong.catalog.models import State
-from guantong.kit.workdays import is_workday
-
-
-def after(at: datetime, days: int) -> date:
-    """The ``days``-th working day after the (local) day of ``at``."""
-    day = timezone.localtime(at).date()
-    while days:
-        day += timedelta(days=1)
-        days -= is_workday(day)
-    return day
+from guantong.identity.workdays import after
 
 
 def due(state: str, at: datetime) -> date:

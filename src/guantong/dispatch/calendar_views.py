@@ -11,13 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from guantong.dispatch import actions, workdays
-from guantong.dispatch.errors import CalendarWrong, QuietHoursWrong
-from guantong.dispatch.models import CalendarDay, QuietHours
+from guantong.dispatch import actions
+from guantong.dispatch.errors import QuietHoursWrong
+from guantong.dispatch.models import QuietHours
 from guantong.dispatch.types import SourceName
-from guantong.dispatch.workdays import LONGEST_FILE, Day
-from guantong.identity.models import Person
+from guantong.identity import workdays
+from guantong.identity.errors import CalendarWrong
+from guantong.identity.models import CalendarDay, Person
 from guantong.identity.queries import actor, demand, may
+from guantong.identity.workdays import LONGEST_FILE, Day
 from guantong.kit import clock
 
 FIRST_YEAR, LAST_YEAR = 2004, 2100

@@ -201,15 +201,6 @@ class TooManyAttempts(GuantongError):
     en = "{count} wrong tokens were tried, so the token is void; have a new one made."
 
 
-class CalendarWrong(GuantongError):
-    """A line of a calendar cannot be read."""
-
-    code = "calendar_wrong"
-    status = 422
-    zh = "日历第 {line} 行有误：{why_zh}。"
-    en = "Line {line} of the calendar is wrong: {why_en}."
-
-
 class QuietHoursWrong(GuantongError):
     """Quiet hours that make no sense."""
 
@@ -226,15 +217,6 @@ class SourceQuiet(GuantongError):
     status = 409
     zh = "数据源正处于静默时段，{until} 之后才能运行；到时会自动补跑已到期的作业。"
     en = "The source is to be left alone until {until}; jobs that are due begin by themselves then."
-
-
-class NotYourCalendar(GuantongError):
-    """Calendar and quiet hours are the node's."""
-
-    code = "not_your_calendar"
-    status = 403
-    zh = "日历和静默时段由本节点数据主管部门维护。"
-    en = "The calendar and the quiet hours are kept by this node's data bureau."
 
 
 class RunOpen(GuantongError):

@@ -5,8 +5,9 @@ from functools import cached_property
 
 from guantong.catalog.models import Link
 from guantong.dispatch.models import Job, QuietHours
-from guantong.dispatch.timetable import Quiet, Workday, quiet_until
-from guantong.dispatch.workdays import workdays
+from guantong.dispatch.timetable import Quiet, quiet_until
+from guantong.identity.workdays import workdays
+from guantong.kit.workdays import Workday
 
 
 class QuietBook:

@@ -1,20 +1,18 @@
 """When a job is due. Pure; times of day are Beijing time, which has no summer time."""
 
 import calendar
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from guantong.dispatch.types import Schedule
-from guantong.kit.workdays import is_weekday
+from guantong.kit.workdays import Workday, is_weekday
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 FIRST_RETRY_S = 60
 LONGEST_RETRY_S = 3600
 ONE_DAY = timedelta(days=1)
-
-Workday = Callable[[date], bool]
 
 
 def next_start(schedule: Schedule, *, after: datetime, is_workday: Workday = is_weekday) -> datetime | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
@@ -16,9 +16,10 @@ from guantong.identity.errors import (
     OrganisationOfAnotherNode,
     RoleUnknown,
 )
-from guantong.identity.models import Application, Division, Organisation, Person, SignInFailure
-from guantong.identity.queries import account_name
+from guantong.identity.models import Application, CalendarDay, Division, Organisation, Person, SignInFailure
+from guantong.identity.queries import account_name, demand_bureau
 from guantong.identity.roles import ROLES
+from guantong.identity.workdays import Day
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import codes
@@ -307,3 +308,27 @@ def note_sign_in(person: Person, *, address: str, by: Actor, at: datetime) -> No
         subject=Subject("person", str(person.uuid)),
         details={"address": address},
     )
+
+
+@transaction.atomic
+def note_days(days: Iterable[Day], *, by: Actor, at: datetime) -> int:
+    """Note which days are worked, whatever the public calendar says; a day noted before is noted anew.
+
+    What was due before stays due as it was: only deadlines set from now on ask the calendar as it is.
+    """
+    demand_bureau(by)
+    noted = 0
+    for each in days:
+        values = {"is_workday": each.is_workday, "name": each.name, "noted_at": at, "noted_by": by.name}
+        CalendarDay.objects.update_or_create(day=each.day, defaults=values)
+        noted += 1
+    record("calendar.noted", by=by, at=at, subject=Subject("calendar", ""), details={"days": noted})
+    return noted
+
+
+@transaction.atomic
+def forget_day(day: date, *, by: Actor, at: datetime) -> None:
+    """Let the public calendar have its way again on ``day``."""
+    demand_bureau(by)
+    CalendarDay.objects.filter(day=day).delete()
+    record("calendar.forgotten", by=by, at=at, subject=Subject("calendar", day.isoformat()))

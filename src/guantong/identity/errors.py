@@ -91,3 +91,21 @@ class SignInLocked(GuantongError):
     status = 429
     zh = "登录失败次数过多，请 {minutes} 分钟后再试；如非本人操作，请联系节点管理员。"
     en = "Too many failed attempts. Try again in {minutes} minutes; if it was not you, tell the node's operator."
+
+
+class CalendarWrong(GuantongError):
+    """A line of a calendar cannot be read."""
+
+    code = "calendar_wrong"
+    status = 422
+    zh = "日历第 {line} 行有误：{why_zh}。"
+    en = "Line {line} of the calendar is wrong: {why_en}."
+
+
+class NotYourCalendar(GuantongError):
+    """Calendar and quiet hours are the node's."""
+
+    code = "not_your_calendar"
+    status = 403
+    zh = "日历和静默时段由本节点数据主管部门维护。"
+    en = "The calendar and the quiet hours are kept by this node's data bureau."

@@ -1,4 +1,4 @@
-"""Divisions, organisations, people and applications."""
+"""Divisions, organisations, people and applications; the days on which this node works."""
 
 import uuid
 
@@ -106,3 +106,20 @@ class SignInFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.address}"
+
+
+class CalendarDay(models.Model):
+    """日历: a day on which work is done, or is not, whatever the public calendar says."""
+
+    day = models.DateField("日期", unique=True)
+    is_workday = models.BooleanField("工作日")
+    name = models.CharField("说明", max_length=80, blank=True)
+    noted_at = models.DateTimeField()
+    noted_by = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name = "日历"
+        ordering = ["day"]
+
+    def __str__(self) -> str:
+        return self.day.isoformat()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AnonymousUser
 
-from guantong.identity.errors import NotPermitted
+from guantong.identity.errors import NotPermitted, NotYourCalendar
 from guantong.identity.models import Application, Division, Organisation, Person, SignInFailure
 from guantong.identity.roles import ROLES
 from guantong.journal.types import Actor
@@ -42,6 +42,13 @@ def organisation(code: str) -> Organisation | None:
 def bureaus(node: str) -> set[str]:
     """The codes of a node's data bureaus (数据主管部门)."""
     return set(Organisation.objects.filter(node=node, is_bureau=True).values_list("code", flat=True))
+
+
+def demand_bureau(by: Actor) -> None:
+    """:class:`NotYourCalendar` for a person who is not of a data bureau."""
+    is_bureau = Organisation.objects.filter(code=by.organisation, is_bureau=True).exists()
+    if by.kind == "person" and not is_bureau:
+        raise NotYourCalendar
 
 
 def applications_of(owner: Organisation) -> list[Application]:

@@ -1,9 +1,11 @@
 """Working days of the public calendar: holidays and make-up days as the State Council announces them, year by year."""
 
+from collections.abc import Callable
 from datetime import date
 
 import chinese_calendar
 
+Workday = Callable[[date], bool]
 SATURDAY = 6
 
 

@@ -20,7 +20,7 @@ from guantong.dispatch.errors import (
 from guantong.dispatch.models import Job, JobState, JobVersion, RunState, Target
 from guantong.dispatch.timetable import next_start
 from guantong.dispatch.types import Declaration, TargetDeclaration
-from guantong.dispatch.workdays import workdays
+from guantong.identity.workdays import workdays
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 

@@ -22,8 +22,8 @@ from guantong.dispatch.errors import JobIncomplete, NotYourJob, ScheduleWrong
 from guantong.dispatch.models import Job, Target
 from guantong.dispatch.timetable import next_start
 from guantong.dispatch.types import Declaration, TargetDeclaration
-from guantong.dispatch.workdays import workdays
 from guantong.identity.models import Organisation
+from guantong.identity.workdays import workdays
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.sharing.models import Grant

@@ -23,7 +23,7 @@ from guantong.dispatch.models import Job, JobState, OrderSeries, Run, RunState
 from guantong.dispatch.permitting import demand_active, demand_unquiet, wrong_state
 from guantong.dispatch.quiet import QuietBook
 from guantong.dispatch.timetable import next_start
-from guantong.dispatch.workdays import workdays
+from guantong.identity.workdays import workdays
 from guantong.journal.actions import enqueue, raise_alert, record
 from guantong.journal.models import OutboxMessage
 from guantong.journal.types import Actor, Subject

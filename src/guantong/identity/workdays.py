@@ -4,12 +4,13 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from guantong.dispatch.errors import CalendarWrong
-from guantong.dispatch.models import CalendarDay
-from guantong.dispatch.timetable import Workday
-from guantong.kit.workdays import is_weekday, published
+from django.utils import timezone
+
+from guantong.identity.errors import CalendarWrong
+from guantong.identity.models import CalendarDay
+from guantong.kit.workdays import Workday, is_weekday, published
 from guantong.kit.workdays import is_workday as by_announcement
 
 HEADINGS = ("day", "workday", "name")
@@ -42,6 +43,15 @@ def workdays() -> Workday:
         return bool(said[day]) if day in said else by_announcement(day)
 
     return is_workday
+
+
+def after(at: datetime, days: int) -> date:
+    """The ``days``-th working day after the (local) day of ``at``: from when deadlines count."""
+    is_workday, day = workdays(), timezone.localtime(at).date()
+    while days > 0:
+        day += timedelta(days=1)
+        days -= is_workday(day)
+    return day
 
 
 def unusual(year: int) -> list[Day]:
