@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,6 +21,7 @@ from guantong.exchange.ends import reads_at, writes_at
 from guantong.exchange.errors import EdgeUnknown, StatementWrong
 from guantong.exchange.node import Node
 from guantong.exchange.progress import progress_path
+from guantong.exchange.receipts import Count, Deed, Short
 from guantong.exchange.sealing import wrap_for
 from guantong.kit import clock, envelope
 from guantong.kit.durable import replace_news
@@ -28,8 +29,6 @@ from guantong.kit.errors import GuantongError
 
 STATEMENT = "guantong/edge-statement@v1"
 MOST_JOBS = 1000
-Short = Annotated[str, msgspec.Meta(max_length=80)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,17 +50,10 @@ class Answer(msgspec.Struct, frozen=True):
     salts: dict[str, str]
 
 
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Statement(Deed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an edge did that this node must answer for: a run applied, or a chunk refused by its rules."""
 
-    role: Literal["provider", "consumer"]
     job: Short
-    batch: dict[str, Any]
-    rows: Count
-    manifest: Short | None
-    declaration: Short
-    reason: Short | None = None
-    rule: Short = ""
 
 
 class Desk:
@@ -105,16 +97,8 @@ class Desk:
         accounts, run = self._node.accounts, str(told.batch.get("run", ""))
         if told.role == "consumer" and told.reason is None and accounts.has_closed(job.id, run):
             return
-        accounts.write(
-            told.role,
-            as_declared(bundle, job),
-            batch={**told.batch, "job": job.id, "edge": edge.id},
-            rows=told.rows,
-            manifest=told.manifest,
-            declaration=told.declaration,
-            reason=told.reason,
-            rule=told.rule,
-        )
+        batch = {**told.batch, "job": job.id, "edge": edge.id}
+        accounts.write(as_declared(bundle, job), msgspec.structs.replace(told, batch=batch))
 
     def _orders(self, edge: Edge, taken: int) -> list[str]:
         """The orders after number ``taken``; those up to it have reached the edge and need not wait."""

@@ -25,6 +25,7 @@ from guantong.exchange.manifests import Contents, Manifest, Scribe, as_stream, d
 from guantong.exchange.node import Node
 from guantong.exchange.passing import is_untouched
 from guantong.exchange.quarantine import put_aside
+from guantong.exchange.receipts import Deed
 from guantong.exchange.sources.reading import Found, Question, Source
 from guantong.exchange.targets.applying import short
 from guantong.exchange.telling import TELLING, Piece
@@ -277,23 +278,22 @@ class Producer:
     def _signed(self, contents: Contents, run: str, scribe: Scribe) -> Manifest:
         """The chunk's manifest, once the provider's receipt is on disk."""
         manifest = scribe.sign(contents, self.outgoing, is_ordered=bool(self.order))
-        self._node.accounts.write(
-            "provider",
-            self._permit,
+        deed = Deed(
+            role="provider",
             batch=self._batch(run, contents.chunk, contents.refused) | {"size": contents.size},
             rows=contents.rows,
             manifest=manifest.digest,
             declaration=self.declaration,
         )
+        self._node.accounts.write(self._permit, deed)
         return manifest
 
     def _decide(self, judge: Callable[[], Permit], run: str, chunk: int) -> None:
         try:
             permit = judge()
         except Stopped as stop:
-            self._node.accounts.write(
-                "provider",
-                self._permit,
+            deed = Deed(
+                role="provider",
                 batch=self._batch(run, chunk, 0),
                 rows=0,
                 manifest=None,
@@ -301,6 +301,7 @@ class Producer:
                 reason=stop.reason.code,
                 rule=stop.rule,
             )
+            self._node.accounts.write(self._permit, deed)
             raise stop.reason from None
         if self._work_of(permit) != self.work:
             # New masks, conditions or fields: from this chunk on they hold.

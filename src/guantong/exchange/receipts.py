@@ -9,7 +9,9 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
 
 from guantong.evidence import spool as spooling
 from guantong.evidence.spool import Spool
@@ -22,7 +24,25 @@ KIND = "guantong/receipt@v1"
 WRITER = "exchange"
 MARK = "chains.json"
 
-Role = Literal["provider", "consumer"]
+Short = Annotated[str, msgspec.Meta(max_length=80)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a receipt tells of a job: a chunk that left its provider, or was refused; a run that its consumer closed."""
+
+    role: Literal["provider", "consumer"]
+    batch: dict[str, Any]
+    """The job, the run, and which chunk of it or how many."""
+    rows: Count
+    manifest: Short | None
+    """Digest of the chunk's manifest, or of the run's last; None where nothing moved."""
+    declaration: Short
+    """Digest of what the job was declared to do."""
+    reason: Short | None = None
+    """The code of a refusal."""
+    rule: Short = ""
+    """What decided; empty: the grant."""
 
 
 class Book(Protocol):
@@ -31,18 +51,7 @@ class Book(Protocol):
     def has_closed(self, job: str, run: str) -> bool:
         """Whether the consumer's receipt of the job's latest closed run is that of ``run``."""
 
-    def write(
-        self,
-        role: Role,
-        permit: Permit,
-        *,
-        batch: Mapping[str, Any],
-        rows: int,
-        manifest: str | None,
-        declaration: str,
-        reason: str | None = None,
-        rule: str = "",
-    ) -> str:
+    def write(self, permit: Permit, deed: Deed) -> str:
         """The receipt's digest, once it is on disk."""
 
     def close(self) -> None:
@@ -73,23 +82,12 @@ class Accounts:
         """Whether the consumer's receipt of the job's latest closed run is that of ``run``."""
         return self._closed.get(job) == run
 
-    def write(
-        self,
-        role: Role,
-        permit: Permit,
-        *,
-        batch: Mapping[str, Any],
-        rows: int,
-        manifest: str | None,
-        declaration: str,
-        reason: str | None = None,
-        rule: str = "",
-    ) -> str:
-        """Sign a receipt; its digest, once it is on disk. ``reason`` makes it one of a refusal. SpoolFailed."""
+    def write(self, permit: Permit, deed: Deed) -> str:
+        """Sign a receipt; its digest, once it is on disk. SpoolFailed."""
         body = {
-            "call": batch["run"],
-            "trace": batch["run"],
-            "role": role,
+            "call": deed.batch["run"],
+            "trace": deed.batch["run"],
+            "role": deed.role,
             "node": self._node,
             "at": clock.rfc3339(clock.now()),
             "consumer": {
@@ -106,13 +104,13 @@ class Accounts:
             "purpose": permit.job.purpose,
             "case": "",
             "subject": "",
-            "request": declaration,
-            "answer": manifest,
-            "rows": rows,
-            "decision": "refuse" if reason else "allow",
-            "reason": reason,
-            "rule": rule or permit.rule,
-            "batch": dict(batch),
+            "request": deed.declaration,
+            "answer": deed.manifest,
+            "rows": deed.rows,
+            "decision": "refuse" if deed.reason else "allow",
+            "reason": deed.reason,
+            "rule": deed.rule or permit.rule,
+            "batch": deed.batch,
         }
         return self._append(body, f"{permit.grant.id}/{self._writer}")
 

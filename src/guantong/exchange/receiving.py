@@ -18,6 +18,7 @@ from guantong.exchange.passing import are_alike
 from guantong.exchange.producing import Parcel
 from guantong.exchange.progress import Progress
 from guantong.exchange.quarantine import put_aside
+from guantong.exchange.receipts import Deed
 from guantong.exchange.targets.applying import Entry, Landing, Load, Standing
 from guantong.exchange.targets.opening import open_target
 
@@ -181,14 +182,14 @@ class Receiver:
         return rows.unique(self._permit.job.key, keep="last", maintain_order=True)
 
     def _sign_for(self, run: str, chunks: int, rows: int, manifest: str, declaration: str) -> None:
-        self._node.accounts.write(
-            "consumer",
-            self._permit,
+        deed = Deed(
+            role="consumer",
             batch={"job": self._permit.job.id, "run": run, "chunks": chunks},
             rows=rows,
             manifest=manifest,
             declaration=declaration,
         )
+        self._node.accounts.write(self._permit, deed)
 
 
 def _landing(permit: Permit, travelling: Mapping[str, Column], *, is_ordered: bool, deletes: bool) -> Landing:

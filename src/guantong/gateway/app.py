@@ -41,9 +41,9 @@ from guantong.kit.asgi import (
     incoming,
     read_body,
 )
-from guantong.kit.doorkeeper import Doorkeeper, sign_answer
+from guantong.kit.doorkeeper import Doorkeeper, bound
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response, Verifier, content_digest
+from guantong.kit.http_signatures import Request, Verifier
 from guantong.kit.suites import SigningKey
 
 LONGEST_BUDGET_MS = 60_000
@@ -218,11 +218,7 @@ class Gateway:
         """The answer, bound to its request by this node's signature if the request was signed too."""
         if "signature" not in head.headers:
             return answer
-        headers = {**answer.headers, "content-digest": content_digest(answer.body)}
-        response = Response(answer.status, headers, self._request(head))
-        return Outgoing(
-            answer.status, answer.body, {**headers, **sign_answer(response, self._key, self._node)}
-        )
+        return bound(answer, self._request(head), self._key, self._node)
 
 
 def _application_key(bundle: Bundle, keyid: str) -> Verifier | None:

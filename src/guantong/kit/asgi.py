@@ -1,5 +1,6 @@
 """The little of HTTP that the data plane needs: a request read whole, an answer sent whole, over raw ASGI."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -130,6 +131,17 @@ def as_json(status: int, value: Any, headers: Mapping[str, str] | None = None) -
     """A JSON answer. Values of type msgspec.Raw go out byte for byte."""
     given = {"content-type": "application/json; charset=utf-8", **(headers or {})}
     return Outgoing(status, msgspec.json.encode(value), given)
+
+
+async def answered(serving: Awaitable[Outgoing], *, node: str, logger: logging.Logger) -> Outgoing:
+    """What ``serving`` answers, or the sentence for what went wrong; no stack trace leaves."""
+    try:
+        return await serving
+    except GuantongError as fault:
+        return as_json(fault.status, {"error": fault.as_json(), "node": node})
+    except Exception as fault:
+        logger.exception("a request failed: %s", type(fault).__name__)
+        return as_json(500, {"error": InternalFault().as_json(), "node": node})
 
 
 async def deliver(send: Send, answer: Outgoing) -> None:

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 
 from guantong.kit import clock, http_signatures
+from guantong.kit.asgi import Outgoing
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response, Verified, Verifier
+from guantong.kit.http_signatures import Request, Response, Verified, Verifier, content_digest
 from guantong.kit.suites import SigningKey
 
 WINDOW_S = 60
@@ -80,6 +81,13 @@ def sign_answer(response: Response, key: SigningKey, keyid: str) -> dict[str, st
     if response.request is not None and "signature" in response.request.headers:
         components.append("signature;req")
     return http_signatures.sign(response, components, key, created=clock.millis() // 1000, keyid=keyid)
+
+
+def bound(answer: Outgoing, request: Request, key: SigningKey, keyid: str) -> Outgoing:
+    """``answer`` with the digest of its body, and the signature that binds it to ``request``."""
+    headers = {**answer.headers, "content-digest": content_digest(answer.body)}
+    signature = sign_answer(Response(answer.status, headers, request), key, keyid)
+    return Outgoing(answer.status, answer.body, {**headers, **signature})
 
 
 def check_answer(response: Response, key: Verifier, keyid: str, *, at: int | None = None) -> None:

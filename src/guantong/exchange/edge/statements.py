@@ -2,14 +2,14 @@
 
 import json
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from guantong.exchange.decide import Permit
 from guantong.exchange.desk import STATEMENT
-from guantong.exchange.receipts import Role
+from guantong.exchange.receipts import Deed
 from guantong.kit import durable, envelope
 from guantong.kit.suites import SigningKey, Suite
 
@@ -35,37 +35,17 @@ class Statements:
         """See :class:`guantong.exchange.receipts.Book`."""
         return self._closed.get(job) == run
 
-    def write(
-        self,
-        role: Role,
-        permit: Permit,
-        *,
-        batch: Mapping[str, Any],
-        rows: int,
-        manifest: str | None,
-        declaration: str,
-        reason: str | None = None,
-        rule: str = "",
-    ) -> str:
+    def write(self, permit: Permit, deed: Deed) -> str:
         """Keep the statement for the node, unless it learns of the matter from the posting; its digest."""
-        if role == "provider" and reason is None:
+        if deed.role == "provider" and deed.reason is None:
             return ""
-        body = {
-            "role": role,
-            "job": permit.job.id,
-            "batch": dict(batch),
-            "rows": rows,
-            "manifest": manifest,
-            "declaration": declaration,
-            "reason": reason,
-            "rule": rule or permit.rule,
-        }
-        raw = envelope.seal(STATEMENT, body, self._key)
+        told = {"job": permit.job.id, **msgspec.to_builtins(deed), "rule": deed.rule or permit.rule}
+        raw = envelope.seal(STATEMENT, told, self._key)
         with self._lock:
             number = max((int(path.stem) for path in self._folder.glob("*.statement")), default=0) + 1
             durable.replace(self._folder / f"{number:012d}.statement", raw)
-            if role == "consumer" and reason is None:
-                self._closed[permit.job.id] = str(batch["run"])
+            if deed.role == "consumer" and deed.reason is None:
+                self._closed[permit.job.id] = str(deed.batch["run"])
                 durable.replace(self._folder / "closed.json", json.dumps(self._closed).encode())
         return envelope.digest(raw, self._suite)
 

@@ -22,7 +22,6 @@ from guantong.exchange.events.store import EventStore, Kept, path_of
 from guantong.kit import clock
 from guantong.kit.asgi import (
     Incoming,
-    InternalFault,
     MethodNotAllowed,
     NotReady,
     Outgoing,
@@ -30,13 +29,13 @@ from guantong.kit.asgi import (
     Receive,
     Scope,
     Send,
-    as_json,
+    answered,
     deliver,
     incoming,
 )
-from guantong.kit.doorkeeper import Doorkeeper, sign_answer
+from guantong.kit.doorkeeper import Doorkeeper, bound
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response, Verifier, content_digest
+from guantong.kit.http_signatures import Request, Verifier
 from guantong.kit.suites import SigningKey
 
 PREFIX = "/v1/events/"
@@ -73,13 +72,7 @@ class EventServer:
         if scope["type"] != "http":
             return
         head = incoming(scope)
-        try:
-            answer = await self._served(head)
-        except GuantongError as fault:
-            answer = as_json(fault.status, {"error": fault.as_json(), "node": self._code})
-        except Exception as fault:
-            logger.exception("a request failed: %s", type(fault).__name__)
-            answer = as_json(500, {"error": InternalFault().as_json(), "node": self._code})
+        answer = await answered(self._served(head), node=self._code, logger=logger)
         await deliver(send, self._signed(head, answer))
 
     __call__ = answer
@@ -155,10 +148,8 @@ class EventServer:
     def _signed(self, head: Incoming, answer: Outgoing) -> Outgoing:
         if self._key is None:
             return answer
-        headers = {**answer.headers, "content-digest": content_digest(answer.body)}
         request = Request(head.method, self._url + head.path, head.headers)
-        signature = sign_answer(Response(answer.status, headers, request), self._key, self._code)
-        return Outgoing(answer.status, answer.body, headers | signature)
+        return bound(answer, request, self._key, self._code)
 
 
 def grants_for(bundle: Bundle, target: str, application: str) -> list[str]:

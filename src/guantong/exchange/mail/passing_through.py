@@ -4,6 +4,7 @@ from guantong.exchange.decide import Permit
 from guantong.exchange.mail.postings import CLOSING, Posting, posting_of
 from guantong.exchange.manifests import KIND, name_of
 from guantong.exchange.node import Node
+from guantong.exchange.receipts import Deed
 from guantong.kit import envelope
 from guantong.kit.suites import suite
 
@@ -15,18 +16,12 @@ def countersigned(node: Node, posting: Posting, permit: Permit) -> Posting:
     """
     body = dict(posting.body)
     if posting.name.chunk != CLOSING:
-        node.accounts.write(
-            "provider",
-            permit,
-            batch={
-                "job": body["job"],
-                "run": body["run"],
-                "chunk": body["chunk"],
-                "refused": body["refused"],
-                "size": body["size"],
-            },
+        deed = Deed(
+            role="provider",
+            batch={name: body[name] for name in ("job", "run", "chunk", "refused", "size")},
             rows=body["rows"],
             manifest=name_of(posting.statement, suite(body["suite"])),
             declaration=body["declaration"],
         )
+        node.accounts.write(permit, deed)
     return posting_of(envelope.seal(KIND, body, node.key), posting.sealed)

@@ -27,7 +27,6 @@ from guantong.kit import clock
 from guantong.kit.asgi import (
     BodyTooSlow,
     Incoming,
-    InternalFault,
     MethodNotAllowed,
     NotReady,
     Outgoing,
@@ -35,14 +34,14 @@ from guantong.kit.asgi import (
     Receive,
     Scope,
     Send,
+    answered,
     as_json,
     deliver,
     incoming,
     read_body,
 )
-from guantong.kit.doorkeeper import Doorkeeper, sign_answer
-from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response, Verifier, content_digest
+from guantong.kit.doorkeeper import Doorkeeper, bound
+from guantong.kit.http_signatures import Request, Verifier
 
 CLOCK = "guantong-clock"
 LONGEST_WAIT_S = 20
@@ -94,13 +93,7 @@ class Office:
             if head.path.startswith(start):
                 await application(scope, receive, send)
                 return
-        try:
-            answer = await self._served(head, receive)
-        except GuantongError as fault:
-            answer = as_json(fault.status, {"error": fault.as_json(), "node": self._node.code})
-        except Exception as fault:
-            logger.exception("a request failed: %s", type(fault).__name__)
-            answer = as_json(500, {"error": InternalFault().as_json(), "node": self._node.code})
+        answer = await answered(self._served(head, receive), node=self._node.code, logger=logger)
         await deliver(send, self._signed(head, answer))
 
     def close(self) -> None:
@@ -218,14 +211,10 @@ class Office:
         return as_json(200, {})
 
     def _signed(self, head: Incoming, answer: Outgoing) -> Outgoing:
-        headers = {
-            **answer.headers,
-            "content-digest": content_digest(answer.body),
-            CLOCK: clock.rfc3339(clock.now()),
-        }
-        request = Request(head.method, self._url + head.path, head.headers)
-        signature = sign_answer(Response(answer.status, headers, request), self._node.key, self._node.code)
-        return Outgoing(answer.status, answer.body, {**headers, **signature})
+        timed = Outgoing(answer.status, answer.body, {**answer.headers, CLOCK: clock.rfc3339(clock.now())})
+        return bound(
+            timed, Request(head.method, self._url + head.path, head.headers), self._node.key, self._node.code
+        )
 
 
 def caller_key(bundle: Bundle, name: str) -> Verifier | None:
