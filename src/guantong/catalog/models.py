@@ -6,6 +6,7 @@ import msgspec
 from django.db import models
 from django.utils import timezone
 
+from guantong.catalog.links.models import LinkCheck, LinkHealth, LinkState
 from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
 from guantong.catalog.standards.models import Claim, CodeList, Element, ElementUse, ListedCode, Need
 from guantong.catalog.types import ResourceContent
@@ -20,6 +21,9 @@ __all__ = [
     "ExtensionField",
     "ImportBatch",
     "Link",
+    "LinkCheck",
+    "LinkHealth",
+    "LinkState",
     "ListedCode",
     "Move",
     "Need",
@@ -226,13 +230,19 @@ class ImportBatch(models.Model):
 
 
 class Link(models.Model):
-    """挂接: the table that serves a resource. ``source`` names a secret of the gateway; no address is kept here."""
+    """挂接: the table, HTTP interface or folder of files that serves a resource.
+
+    ``source`` names a secret of the node's ``sources.json``; no address is kept here. ``dialect`` says what it is
+    (``http``: an interface, whose path is the ``table``; ``folder``: files that the ``table`` names as a pattern).
+    ``fresh`` is the column that says when a row was last written, empty where none does.
+    """
 
     resource = models.OneToOneField(Resource, on_delete=models.CASCADE, related_name="link")
     source = models.CharField(max_length=80)
     dialect = models.CharField(max_length=16)
     table = models.CharField(max_length=120)
     columns = models.JSONField()
+    fresh = models.CharField(max_length=120, blank=True)
     max_rows = models.IntegerField(default=20)
     linked_at = models.DateTimeField()
 

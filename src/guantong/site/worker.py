@@ -11,6 +11,7 @@ from types import FrameType
 from django.db import close_old_connections
 
 from guantong.catalog import actions as catalog
+from guantong.catalog.harvesting import reading
 from guantong.catalog.search.finding import own_index
 from guantong.catalog.search.keeping import Keeper
 from guantong.counter import actions as counter
@@ -36,7 +37,7 @@ TICK_S = 0.2
 
 class Worker:
     """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases, tends jobs,
-    keeps the search index.
+    keeps the search index, watches the catalogue's links.
 
     Each duty has a loop of its own, so that a neighbour that hangs or a backlog of receipts delays no bundle.
     """
@@ -64,6 +65,7 @@ class Worker:
                 ("jobs", 0.5, self.tend_jobs),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
+                ("links", 5.0, self.watch_links),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -111,6 +113,10 @@ class Worker:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""
         catalog.number_changes(by=self._by, at=clock.now())
         self._keeper.tend()
+
+    def watch_links(self) -> None:
+        """Look behind the catalogue's links that are due, whether their data is still there."""
+        catalog.watch_links(reading.addresses(self._settings.home), by=self._by, at=clock.now())
 
     def tend_jobs(self) -> None:
         """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""

@@ -4,7 +4,7 @@ from guantong.catalog.actions.bulk import Outcome, together
 from guantong.catalog.actions.drafting import draft, read_content
 from guantong.catalog.actions.fields import declare_field, retire_field
 from guantong.catalog.actions.importing import hand_in, run_import, run_imports
-from guantong.catalog.actions.linking import draft_from_table, link
+from guantong.catalog.actions.linking import draft_from_table, link, unlink
 from guantong.catalog.actions.publishing import number_changes, take_in
 from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
 from guantong.catalog.actions.standards import (
@@ -15,10 +15,12 @@ from guantong.catalog.actions.standards import (
     state_needs,
     take_in_codes,
 )
+from guantong.catalog.actions.watching import check_link, watch_links
 
 __all__ = [
     "Outcome",
     "approve",
+    "check_link",
     "claim",
     "declare_field",
     "draft",
@@ -41,5 +43,7 @@ __all__ = [
     "take_in_codes",
     "together",
     "undo",
+    "unlink",
+    "watch_links",
     "withdraw",
 ]

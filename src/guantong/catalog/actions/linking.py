@@ -9,7 +9,9 @@ from guantong.bundle.files import NAMES
 from guantong.bundle.types import Dialect
 from guantong.catalog.actions.drafting import _demand_provider, draft, read_content
 from guantong.catalog.errors import ContentWrong
-from guantong.catalog.models import Link, Resource
+from guantong.catalog.links.errors import NothingLinked
+from guantong.catalog.links.types import INTERFACE
+from guantong.catalog.models import Link, LinkCheck, LinkHealth, Resource
 from guantong.catalog.types import ResourceContent
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
@@ -26,12 +28,17 @@ def link(
     table: str,
     columns: dict[str, str],
     max_rows: int = 20,
+    fresh: str = "",
     by: Actor,
     at: datetime,
 ) -> Link:
-    """Bind a resource to the table that serves it (挂接); ``columns`` maps item names to column names."""
+    """Bind a resource to what serves it (挂接); ``columns`` maps item names to column names.
+
+    ``dialect`` is a database's, ``folder``, or ``http`` for an interface whose base address ``source`` names and
+    whose path is ``table``. What was known of another link's health goes with that link.
+    """
     _demand_provider(by, resource.provider.code)
-    if dialect not in get_args(Dialect):
+    if dialect != INTERFACE and dialect not in get_args(Dialect):
         raise ContentWrong(field="dialect", why_zh="不支持的数据库", why_en="this database is not supported")
     if not 1 <= max_rows <= MOST_ROWS:
         raise ContentWrong(
@@ -49,7 +56,10 @@ def link(
             why_en="a folder of files has these items and no others: " + ", ".join(NAMES),
         )
     values = {"source": source, "dialect": dialect, "table": table, "columns": columns, "max_rows": max_rows}
+    values["fresh"] = fresh
     made, _ = Link.objects.update_or_create(resource=resource, defaults={**values, "linked_at": at})
+    LinkHealth.objects.filter(link=made).delete()
+    LinkCheck.objects.filter(link=made).delete()
     record(
         "resource.linked",
         by=by,
@@ -59,6 +69,16 @@ def link(
     )
     enqueue("bundle.stale", {"because": "resource.linked"}, by=by, at=at)
     return made
+
+
+@transaction.atomic
+def unlink(resource: Resource, *, by: Actor, at: datetime) -> None:
+    """Take a resource's link away; :class:`NothingLinked` where there is none."""
+    _demand_provider(by, resource.provider.code)
+    if not Link.objects.filter(resource=resource).delete()[0]:
+        raise NothingLinked(resource=resource.code)
+    record("resource.unlinked", by=by, at=at, subject=Subject("resource", resource.code))
+    enqueue("bundle.stale", {"because": "resource.unlinked"}, by=by, at=at)
 
 
 @transaction.atomic

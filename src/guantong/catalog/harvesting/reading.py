@@ -49,10 +49,12 @@ def dialect(address: str) -> str:
     return _SCHEMES.get(urlsplit(address).scheme, "")
 
 
-def tables(name: str, known: Mapping[str, str], *, only: str = "") -> list[FoundTable]:
+def tables(
+    name: str, known: Mapping[str, str], *, only: str = "", with_sample: bool = True
+) -> list[FoundTable]:
     """The tables and views of the source ``name``, by name; ``only`` one of them, then with a look at its values."""
     address = known.get(name, "")
-    readers: dict[str, Callable[[str, str], list[FoundTable]]] = {
+    readers: dict[str, Callable[[str, str, bool], list[FoundTable]]] = {
         "postgresql": _postgresql,
         "mysql": _mysql,
         "sqlite": _sqlite,
@@ -61,9 +63,14 @@ def tables(name: str, known: Mapping[str, str], *, only: str = "") -> list[Found
     if reader is None:
         raise SourceUnknown(source=name)
     try:
-        return reader(address, only)
+        return reader(address, only, with_sample)
     except (psycopg.Error, pymysql.Error, sqlite3.Error, OSError, ValueError) as error:
         raise SourceFailed(source=name) from error
+
+
+def _most(only: str) -> int:
+    """One that is named is found however many there are before it."""
+    return 1_000_000 if only else MOST_TABLES
 
 
 def _looked(columns: list[FoundColumn], rows: Iterable[Iterable[Any]]) -> tuple[FoundColumn, ...]:
@@ -93,13 +100,13 @@ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum 
 """
 
 
-def _postgresql(address: str, only: str) -> list[FoundTable]:
+def _postgresql(address: str, only: str, with_sample: bool) -> list[FoundTable]:
     options = (
         f"-c default_transaction_read_only=on -c statement_timeout={SECONDS * 1000} -c lock_timeout=2000"
     )
     with psycopg.connect(address, connect_timeout=5, options=options) as connection:
         found = []
-        for oid, schema, table, comment, rows in connection.execute(_PG_TABLES, [MOST_TABLES]).fetchall():
+        for oid, schema, table, comment, rows in connection.execute(_PG_TABLES, [_most(only)]).fetchall():
             name = table if schema == "public" else f"{schema}.{table}"
             if only and name != only:
                 continue
@@ -107,7 +114,7 @@ def _postgresql(address: str, only: str) -> list[FoundTable]:
                 FoundColumn(*row) for row in connection.execute(_PG_COLUMNS, [oid, MOST_COLUMNS]).fetchall()
             ]
             told = tuple(columns)
-            if only and columns:
+            if only and columns and with_sample:
                 names = sql.SQL(", ").join(sql.Identifier(c.name) for c in columns)
                 query = sql.SQL("SELECT {} FROM {} LIMIT {}").format(
                     names, sql.Identifier(schema, table), sql.Literal(SAMPLE)
@@ -117,29 +124,31 @@ def _postgresql(address: str, only: str) -> list[FoundTable]:
         return found
 
 
-def _mysql(address: str, only: str) -> list[FoundTable]:
+def mysql_connection(address: str) -> "pymysql.Connection[Any]":
+    """A read-only session with limits."""
     parts = urlsplit(address)
-    with (
-        closing(
-            pymysql.connect(
-                host=parts.hostname or "127.0.0.1",
-                port=parts.port or 3306,
-                user=unquote(parts.username or ""),
-                password=unquote(parts.password or ""),
-                database=parts.path.lstrip("/"),
-                charset="utf8mb4",
-                connect_timeout=5,
-                read_timeout=SECONDS,
-            )
-        ) as connection,
-        connection.cursor() as cursor,
-    ):
+    connection = pymysql.connect(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path.lstrip("/"),
+        charset="utf8mb4",
+        connect_timeout=5,
+        read_timeout=SECONDS,
+    )
+    with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
         cursor.execute("START TRANSACTION READ ONLY")
+    return connection
+
+
+def _mysql(address: str, only: str, with_sample: bool) -> list[FoundTable]:
+    with closing(mysql_connection(address)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, table_comment, coalesce(table_rows, -1), table_type FROM information_schema.tables "
             "WHERE table_schema = database() ORDER BY table_name LIMIT %s",
-            [MOST_TABLES],
+            [_most(only)],
         )
         found = []
         for table, comment, rows, kind in cursor.fetchall():
@@ -158,54 +167,61 @@ def _mysql(address: str, only: str) -> list[FoundTable]:
             if sum(column.is_key for column in columns) > 1:
                 columns = [FoundColumn(c.name, c.type, c.comment, c.length) for c in columns]
             told = tuple(columns)
-            if only and columns:
-                names = ", ".join(_backticked(c.name) for c in columns)
-                cursor.execute(f"SELECT {names} FROM {_backticked(table)} LIMIT {SAMPLE}")  # noqa: S608 - quoted names
+            if only and columns and with_sample:
+                names = ", ".join(backticked(c.name) for c in columns)
+                cursor.execute(f"SELECT {names} FROM {backticked(table)} LIMIT {SAMPLE}")  # noqa: S608 - quoted names
                 told = _looked(columns, cursor.fetchall())
             found.append(FoundTable(table, "" if kind == "VIEW" else comment, int(rows), told))
         return found
 
 
-def _backticked(name: str) -> str:
+def backticked(name: str) -> str:
+    """A name as MySQL takes it."""
     return "`" + name.replace("`", "``") + "`"
 
 
-def _sqlite(address: str, only: str) -> list[FoundTable]:
-    path = Path(unquote(urlsplit(address).path))
+def sqlite_connection(path: Path) -> sqlite3.Connection:
+    """A read-only session with limits; FileNotFoundError where there is no file, so that none is made."""
     if not path.is_file():
         raise FileNotFoundError(path)
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-        steps = iter(range(SECONDS * 10_000))
-        # Called every thousand steps of its machine: what takes too long is broken off.
-        connection.set_progress_handler(lambda: int(next(steps, None) is None), 10_000)
-        connection.execute("PRAGMA query_only = ON")
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
+    steps = iter(range(SECONDS * 10_000))
+    # Called every thousand steps of its machine: what takes too long is broken off.
+    connection.set_progress_handler(lambda: int(next(steps, None) is None), 10_000)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _sqlite(address: str, only: str, with_sample: bool) -> list[FoundTable]:
+    with closing(sqlite_connection(Path(unquote(urlsplit(address).path)))) as connection:
         names = connection.execute(
             "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
             "ORDER BY name LIMIT ?",
-            [MOST_TABLES],
+            [_most(only)],
         ).fetchall()
         found = []
         for (table,) in names:
             if only and table != only:
                 continue
-            quoted = _quoted(table)
-            described = connection.execute(f"PRAGMA table_info({quoted})").fetchmany(MOST_COLUMNS)
+            place = quoted(table)
+            described = connection.execute(f"PRAGMA table_info({place})").fetchmany(MOST_COLUMNS)
             keys = sum(bool(row[5]) for row in described)
             columns = [
                 FoundColumn(r[1], r[2] or "text", "", _sized(r[2]), bool(r[5]) and keys == 1)
                 for r in described
             ]
             told, rows = tuple(columns), -1
-            if only and columns:
-                rows = connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0]  # noqa: S608 - quoted names
-                wanted = ", ".join(_quoted(c.name) for c in columns)
-                sample = connection.execute(f"SELECT {wanted} FROM {quoted} LIMIT {SAMPLE}").fetchall()  # noqa: S608
+            if only and columns and with_sample:
+                rows = connection.execute(f"SELECT count(*) FROM {place}").fetchone()[0]  # noqa: S608 - quoted names
+                wanted = ", ".join(quoted(c.name) for c in columns)
+                sample = connection.execute(f"SELECT {wanted} FROM {place} LIMIT {SAMPLE}").fetchall()  # noqa: S608
                 told = _looked(columns, sample)
             found.append(FoundTable(table, "", rows, told))
         return found
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQLite takes it."""
     return '"' + name.replace('"', '""') + '"'
 
 

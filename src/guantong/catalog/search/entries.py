@@ -100,8 +100,10 @@ def _drafts() -> Any:
 
 def _entries(rows: Iterable[tuple[Any, ...]], uses: Mapping[str, int]) -> Iterator[Entry]:
     rows = list(rows)
-    linked = set(
-        Link.objects.filter(resource_id__in=[row[0] for row in rows]).values_list("resource_id", flat=True)
+    linked = dict(
+        Link.objects.filter(resource_id__in=[row[0] for row in rows]).values_list(
+            "resource_id", "health__state"
+        )
     )
     for row in rows:
         try:
@@ -110,7 +112,7 @@ def _entries(rows: Iterable[tuple[Any, ...]], uses: Mapping[str, int]) -> Iterat
             logger.warning("resource %s is not indexed: %s", row[3], error)
 
 
-def _entry(row: tuple[Any, ...], linked: set[int], uses: Mapping[str, int]) -> Entry:
+def _entry(row: tuple[Any, ...], linked: Mapping[int, str | None], uses: Mapping[str, int]) -> Entry:
     pk, text, published_at, code, node, provider_name, provider, division, state = row
     content = _DECODER.decode(text)
     is_draft = published_at is None
@@ -132,11 +134,17 @@ def _entry(row: tuple[Any, ...], linked: set[int], uses: Mapping[str, int]) -> E
         cycle=content.update_cycle,
         format=content.format,
         level=str(max(levels)) if levels else "",
-        linked="yes" if pk in linked else "no",
+        linked=_linked(pk, linked),
         stage=DRAFT if is_draft else "published",
         updated_at=_seconds(published_at),
         uses=uses.get(code, 0),
     )
+
+
+def _linked(pk: int, linked: Mapping[int, str | None]) -> str:
+    """``no``, or how the link stands: ``broken``, ``stale``, else ``yes``, until somebody has seen otherwise."""
+    state = linked.get(pk)
+    return "no" if pk not in linked else state if state in {"broken", "stale"} else "yes"
 
 
 def _seconds(moment: datetime | None) -> int:

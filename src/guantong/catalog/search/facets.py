@@ -33,7 +33,12 @@ TITLES: Final[Mapping[str, "StrOrPromise"]] = {
 _WORDS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
     "kind": {"1": _("base data"), "2": _("by theme"), "3": _("by department")},
     "open": {"yes": _("open"), "no": _("not open")},
-    "linked": {"yes": _("data can be called"), "no": _("catalogue only")},
+    "linked": {
+        "yes": _("linked to data"),
+        "no": _("catalogue only"),
+        "broken": _("link broken"),
+        "stale": _("data out of date"),
+    },
     "stage": {"published": _("in force"), "draft": _("not published yet")},
     "sharing": {
         "unconditional": _("unconditional sharing"),

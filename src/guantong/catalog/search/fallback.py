@@ -49,8 +49,17 @@ def _of_live(**wanted: object) -> Exists:
 
 
 def _linked(values: list[str]) -> Q:
-    linked = Exists(Link.objects.filter(resource=OuterRef("pk")))
-    return Q(linked) if values == ["yes"] else ~Q(linked) if values == ["no"] else Q()
+    links = Link.objects.filter(resource=OuterRef("pk"))
+    ways = {
+        "no": ~Q(Exists(links)),
+        "yes": Q(Exists(links.exclude(health__state__in=["broken", "stale"]))),
+        "broken": Q(Exists(links.filter(health__state="broken"))),
+        "stale": Q(Exists(links.filter(health__state="stale"))),
+    }
+    wanted = Q(pk__in=[])
+    for value in values:
+        wanted |= ways.get(value, Q(pk__in=[]))
+    return wanted
 
 
 _FILTERS: Final[Mapping[str, Callable[[list[str]], Q]]] = {
