@@ -154,11 +154,12 @@ def test_needs_are_matched_or_sent_to_whom_the_law_names() -> None:
     for _ in range(2):
         assert xu.post("/find/duties/", {"needs": lines}).status_code == 302
     assert {n.wanted: n.state for n in Need.objects.all()} == {
-        "居住证信息": "matched",
+        "居住证信息": "met",
         "身份证号": "matched",
-        "房产登记": "open",
+        "房产登记": "routed",
     }
-    need = Need.objects.get(state="open")
+    need = Need.objects.get(state="routed")
+    assert need.provider == cast.bureau
     form: dict[str, Any] = {"need": need.pk, "provider": cast.police.code, "law": "不动产登记暂行条例"}
     assert xu.post("/find/duties/", form).status_code == 403
     assert tian.post("/find/duties/", {**form, "law": ""}).status_code == 422

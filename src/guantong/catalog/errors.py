@@ -82,3 +82,12 @@ class TermsNotMet(GuantongError):
     status = 422
     zh = "申请不符合信息资源 {resource} 公布的共享条件（{terms}）。"
     en = "The request meets none of the published terms of resource {resource} ({terms})."
+
+
+class NeedAnswerWrong(GuantongError):
+    """An act on a need that cannot be."""
+
+    code = "need_answer_wrong"
+    status = 422
+    zh = "不能这样处理该需求：{why_zh}。"
+    en = "The need cannot be handled so: {why_en}."

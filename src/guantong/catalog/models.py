@@ -7,15 +7,30 @@ from django.db import models
 from django.utils import timezone
 
 from guantong.catalog.links.models import LinkCheck, LinkHealth, LinkState
+from guantong.catalog.needs.models import Need, NeedMove, ReadingPosition, Yield
 from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
-from guantong.catalog.standards.models import Claim, CodeList, Element, ElementUse, ListedCode, Need
+from guantong.catalog.standards.models import (
+    BusinessForm,
+    Claim,
+    CodeList,
+    Conformance,
+    Element,
+    ElementUse,
+    ListedCode,
+    Parameter,
+    Regulation,
+    Revision,
+    SourceTable,
+)
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
 
 __all__ = [
     "Act",
+    "BusinessForm",
     "Claim",
     "CodeList",
+    "Conformance",
     "Element",
     "ElementUse",
     "ExtensionField",
@@ -27,9 +42,16 @@ __all__ = [
     "ListedCode",
     "Move",
     "Need",
+    "NeedMove",
+    "Parameter",
+    "ReadingPosition",
+    "Regulation",
     "Resource",
     "ResourceVersion",
+    "Revision",
+    "SourceTable",
     "State",
+    "Yield",
 ]
 
 
@@ -66,6 +88,10 @@ class Resource(models.Model):
     published_at = models.DateTimeField(null=True)
     due_on = models.DateField("应办结日", null=True, db_index=True)
     """The last day by which whoever has the draft should have acted; None when nothing is pending."""
+    updated_on = models.DateField("数据更新日", null=True)
+    """The day as of which the provider has said that the data is up to date."""
+    stale_on = models.DateField("应更新日", null=True, db_index=True)
+    """The last day by which the data should be updated again, by its cycle; None where it has none or is not live."""
     submitted_by = models.CharField(max_length=64, blank=True)
     """The public identifier of the person who submitted the draft: nobody approves their own."""
 
@@ -82,6 +108,11 @@ class Resource(models.Model):
         return self.due_on is not None and self.due_on < timezone.localdate()
 
     @property
+    def is_stale(self) -> bool:
+        """Whether the data should have been updated before today."""
+        return self.stale_on is not None and self.stale_on < timezone.localdate()
+
+    @property
     def live(self) -> ResourceContent | None:
         """The content in force, or None before the first publication and after withdrawal."""
         return self.latest if self.is_live else None
@@ -94,7 +125,7 @@ class Resource(models.Model):
 
 
 class ResourceVersion(models.Model):
-    """版本: what an entry said from one publication to the next; never changed.
+    """版本: what an entry said from one publication to the next; never changed here.
 
     ``number`` is its place in the node's feed. The worker, of which there is one, gives the numbers, because
     identifiers handed out by the database may become visible out of order.

@@ -209,3 +209,23 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider_division: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$")]
     provider_is_synthetic: bool
     published_at: Annotated[str, msgspec.Meta(pattern=_MOMENT)]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One need as it is stated: the data, for which service item, by which law; ``resource`` is an entry's code, if known."""
+
+    data: str
+    service_item: str = ""
+    law: str = ""
+    resource: str = ""
+    element: str = ""
+
+
+class ItemNeeds(msgspec.Struct, frozen=True):
+    """What a service item (by its code, of the department with the code ``organisation``) needs, and what it makes."""
+
+    organisation: str
+    code: str
+    name: str
+    needs: list[Wanted]
+    makes: list[str]

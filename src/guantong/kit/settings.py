@@ -96,6 +96,8 @@ class Settings:
     catalogue_department_days: int = 2
     # Working days of the data bureau's review of a catalogue entry.
     catalogue_bureau_days: int = 2
+    # Working days within which whoever is asked for data that nobody provides answers.
+    catalogue_answer_days: int = 10
     # Search server (OpenSearch), https://host:9200/alias; empty means an index in the node's folder.
     search_url: str = ""
     # File (mode 0600) with the search server's user and password as JSON.
@@ -160,7 +162,12 @@ class Settings:
         yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"
         is_rule = self.catalogue_code_rule in {"guide", "loose"}
         yield "catalogue_code_rule", is_rule, "应为 guide 或 loose", "guide or loose is wanted"
-        for name in ("catalogue_update_days", "catalogue_department_days", "catalogue_bureau_days"):
+        for name in (
+            "catalogue_update_days",
+            "catalogue_department_days",
+            "catalogue_bureau_days",
+            "catalogue_answer_days",
+        ):
             yield name, 1 <= getattr(self, name) <= 250, "应为 1 至 250 个工作日", "1 to 250 working days"
         is_store = urlsplit(self.staging_url).scheme in {"", "s3"} and "@" not in self.staging_url
         yield (

@@ -3,28 +3,43 @@
 from guantong.catalog.actions.bulk import Outcome, together
 from guantong.catalog.actions.drafting import draft, read_content
 from guantong.catalog.actions.fields import declare_field, retire_field
+from guantong.catalog.actions.freshening import tell_updated
 from guantong.catalog.actions.importing import hand_in, run_import, run_imports
+from guantong.catalog.actions.judging import tend_conformance
 from guantong.catalog.actions.linking import draft_from_table, link, unlink
+from guantong.catalog.actions.needs import (
+    answer,
+    confirm_fit,
+    declare_item_needs,
+    drop_need,
+    escalate_needs,
+    route,
+    state_needs,
+    tend_needs,
+)
 from guantong.catalog.actions.publishing import number_changes, take_in
 from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
 from guantong.catalog.actions.standards import (
     claim,
     load_standards,
-    route,
     settle,
-    state_needs,
     take_in_codes,
 )
 from guantong.catalog.actions.watching import check_link, watch_links
 
 __all__ = [
     "Outcome",
+    "answer",
     "approve",
     "check_link",
     "claim",
+    "confirm_fit",
     "declare_field",
+    "declare_item_needs",
     "draft",
     "draft_from_table",
+    "drop_need",
+    "escalate_needs",
     "hand_in",
     "link",
     "load_standards",
@@ -41,6 +56,9 @@ __all__ = [
     "submit",
     "take_in",
     "take_in_codes",
+    "tell_updated",
+    "tend_conformance",
+    "tend_needs",
     "together",
     "undo",
     "unlink",

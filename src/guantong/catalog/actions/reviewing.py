@@ -17,6 +17,9 @@ from guantong.catalog.actions.drafting import (
     _show,
     read_content,
 )
+from guantong.catalog.actions.freshening import _fall_due
+from guantong.catalog.actions.judging import _judge
+from guantong.catalog.actions.needs import _look_again
 from guantong.catalog.actions.publishing import Publisher, _bind, _go_live, _withdraw
 from guantong.catalog.errors import (
     NothingToUndo,
@@ -105,6 +108,7 @@ def publish(resource: Resource, *, by: Actor, at: datetime) -> Resource:
         by=by,
         at=at,
     )
+    _follow(resource, by=by, at=at)
     enqueue("bundle.stale", {"because": "resource.published"}, by=by, at=at)
     record(
         "resource.published",
@@ -127,6 +131,7 @@ def withdraw(resource: Resource, *, reason: str = "", by: Actor, at: datetime) -
     _withdraw(resource, Publisher(by.name, at))
     reason = reason.replace("\0", "").strip()[:LONGEST_REASON]
     _note(resource, Act.WITHDRAWN, was=was, version=resource.live_version, reason=reason, by=by, at=at)
+    _follow(resource, by=by, at=at)
     record("resource.withdrawn", by=by, at=at, subject=Subject("resource", resource.code))
     enqueue("bundle.stale", {"because": "resource.withdrawn"}, by=by, at=at)
     return resource
@@ -161,7 +166,17 @@ def undo(resource: Resource, *, by: Actor, at: datetime) -> Resource:
         resource.delete()
         return resource
     resource.save()
+    if last.act in {Act.PUBLISHED, Act.WITHDRAWN}:
+        _follow(resource, by=by, at=at)
     return resource
+
+
+def _follow(resource: Resource, *, by: Actor, at: datetime) -> None:
+    """What follows from an entry's having come into force or gone: updates fall due, needs are met, elements kept to."""
+    _fall_due(resource)
+    resource.save(update_fields=["stale_on"])
+    _judge([resource], at=at)
+    _look_again([resource.pk], by=by, at=at)
 
 
 def _unpublish(resource: Resource, last: Move) -> None:

@@ -1,11 +1,10 @@
-"""Data elements: standards taken in, sources claimed, contested and settled; needs stated, matched and routed."""
+"""Data elements: standards taken in, sources claimed, contested and settled."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
 
-from guantong.catalog import deadlines
 from guantong.catalog.actions.drafting import _demand_provider
 from guantong.catalog.errors import NotTheBureau, ReasonMissing
 from guantong.catalog.models import (
@@ -14,14 +13,11 @@ from guantong.catalog.models import (
     Element,
     ElementUse,
     ListedCode,
-    Need,
     Resource,
-    State,
 )
 from guantong.catalog.standards import national
 from guantong.catalog.standards.errors import ElementUnknown, ElementWrong, SourceTaken
-from guantong.catalog.standards.matching import element_for
-from guantong.identity.models import Division, Organisation
+from guantong.identity.models import Division
 from guantong.identity.queries import bureaus
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
@@ -164,57 +160,3 @@ def _record(act: str, element: Element, made: Claim, *, by: Actor, at: datetime)
         record("element.disputed", by=by, at=at, subject=subject, details=details)
     else:
         record("element.settled", by=by, at=at, subject=subject, details=details)
-
-
-@transaction.atomic
-def state_needs(
-    needs: Iterable[tuple[str, str, str]], *, organisation: Organisation, by: Actor, at: datetime
-) -> int:
-    """What a department needs, as (data, service item, law); how many are new. Each is matched at once if it can be."""
-    count = 0
-    for wanted, item, law in needs:
-        made, is_new = Need.objects.get_or_create(
-            organisation=organisation,
-            wanted=wanted.strip()[:200],
-            service_item=item.strip()[:200],
-            defaults={"law": law[:400], "stated_by": by.name, "stated_at": at},
-        )
-        count += is_new
-        _match(made)
-    subject = Subject("organisation", organisation.code)
-    record("needs.stated", by=by, at=at, subject=subject, details={"new": count})
-    return count
-
-
-def _match(need: Need) -> None:
-    """An entry of the same name, or the authoritative source of the element that the need names."""
-
-    if need.state not in {Need.State.OPEN, Need.State.MATCHED}:
-        return
-    need.element = need.element or element_for(need.wanted)
-    live = Resource.objects.filter(is_live=True).exclude(sharing_type="not_shared")
-    found = live.filter(name=need.wanted).first() or live.filter(name__icontains=need.wanted).first()
-    if found is None and need.element:
-        source = Claim.objects.filter(element__identifier=need.element, state="authoritative").first()
-        found = source.resource if source else live.filter(element_uses__element=need.element).first()
-    need.resource = found
-    need.provider = found.provider if found else None
-    need.state = Need.State.MATCHED if found else Need.State.OPEN
-    need.save()
-
-
-@transaction.atomic
-def route(need: Need, *, provider: Organisation, law: str, by: Actor, at: datetime) -> Need:
-    """Send a need that nobody provides for to whoever the law names; the deadline is that of compiling an entry."""
-    need = Need.objects.select_for_update(of=("self",)).get(pk=need.pk)
-    if by.kind == "person" and by.organisation not in bureaus(provider.node):
-        raise NotTheBureau
-    law = law.replace("\0", "").strip()[:400]
-    if not law:
-        raise ReasonMissing
-    need.provider, need.law, need.state = provider, law, Need.State.ROUTED
-    need.due_on = deadlines.due(State.DRAFT, at)
-    need.save()
-    subject = Subject("organisation", provider.code)
-    record("need.routed", by=by, at=at, subject=subject, details={"wanted": need.wanted, "law": law})
-    return need

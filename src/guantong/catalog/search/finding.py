@@ -92,6 +92,15 @@ def all_hits(index: KeptIndex, asked: Asked) -> Iterator[Resource]:
         turn = replace(turn, cursor=found.cursor)
 
 
+def page_found(index: KeptIndex, asked: Asked) -> list[Resource]:
+    """The published entries of one page of an answer, without marks or counts."""
+    try:
+        found = index.search(asked)
+    except SearchIndexMissing:
+        found = fallback.search(asked)
+    return [resource for resource, is_draft in _resources(found.keys) if not is_draft]
+
+
 def suggest(index: KeptIndex, text: str, *, sight: Sequence[str]) -> list[Suggestion]:
     """Completions; none while there is no index."""
     try:
