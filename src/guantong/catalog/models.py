@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from guantong.catalog.links.models import LinkCheck, LinkHealth, LinkState
+from guantong.catalog.links.types import Kind, kind_of
 from guantong.catalog.needs.models import Need, NeedMove, ReadingPosition, Yield
 from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
 from guantong.catalog.standards.models import (
@@ -282,3 +283,8 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}.{self.table}"
+
+    @property
+    def kind(self) -> Kind:
+        """Table, interface or file."""
+        return kind_of(self.dialect)

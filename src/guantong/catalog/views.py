@@ -8,7 +8,11 @@ from django.views.decorators.http import require_GET
 
 from guantong.catalog import actions, extensions, queries
 from guantong.catalog.errors import ResourceUnknown
+from guantong.catalog.links.finding import may_see
 from guantong.catalog.models import Resource, State
+from guantong.catalog.search.finding import own_index
+from guantong.catalog.search.relating import Related, related_to
+from guantong.catalog.search.sight import sight_of
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Person
 from guantong.identity.queries import may
@@ -76,12 +80,23 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
             "is_provider": is_provider,
             "versions": resource.versions.order_by("-version"),
             "moves": moves,
-            "link": getattr(resource, "link", None),
+            "link": (link := getattr(resource, "link", None)),
+            "link_kind": link.kind if link else "",
+            "may_see_link": may_see(person, resource),
+            "can_link": is_provider and may(person, "source:read") and may(person, "resource:draft"),
+            "related": _related(resource, content, person),
             "can_ask": _can_ask(person, resource, content),
             "can_withdraw": is_provider and resource.is_live and may(person, "resource:publish"),
             **_verbs(person, resource, is_provider=is_provider, is_reviewer=is_reviewer),
         },
     )
+
+
+def _related(resource: Resource, content: ResourceContent | None, person: Any) -> list[Related]:
+    """What is related to an entry in force."""
+    if content is None or not resource.is_live:
+        return []
+    return related_to(own_index(), resource, content, sight=sight_of(person))
 
 
 def _verbs(person: Any, resource: Resource, *, is_provider: bool, is_reviewer: bool) -> dict[str, bool]:

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oversee/messages/<int:number>/<str:verb>", oversee.settle_message, name="message-settle"),
     path("oversee/alerts/<str:digest>/settle", oversee.settle, name="alert-settle"),
     path("", include("guantong.catalog.search.urls")),
+    path("", include("guantong.catalog.links.urls")),
     path("", include("guantong.catalog.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.dispatch.urls")),

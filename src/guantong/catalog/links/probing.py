@@ -32,10 +32,21 @@ _WRAPPED: Final = ("data", "rows", "list", "records", "result", "items")
 class Bound(Protocol):
     """What of a link is needed to look behind it."""
 
-    source: str
-    dialect: str
-    table: str
-    fresh: str
+    @property
+    def source(self) -> str:
+        """The source's name in ``sources.json``."""
+
+    @property
+    def dialect(self) -> str:
+        """What it is."""
+
+    @property
+    def table(self) -> str:
+        """Table, path or pattern."""
+
+    @property
+    def fresh(self) -> str:
+        """The column that says when a row was last written."""
 
 
 def look(link: Bound, known: Mapping[str, str]) -> "Seen | Verdict":
