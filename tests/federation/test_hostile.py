@@ -22,8 +22,7 @@ from guantong.federation.errors import (
 )
 from guantong.federation.models import InboxMessage, Node, Relation
 from guantong.identity.errors import ApplicationCodeTaken, OrganisationOfAnotherNode
-from guantong.identity.models import Organisation
-from guantong.journal.models import Alert, Entry, OutboxMessage
+from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
@@ -47,20 +46,6 @@ LATER = clock.rfc3339(NOON + timedelta(days=1))
 
 def receive(key: SigningKey, topic: str, payload: dict[str, Any], **changes: Any) -> None:
     messages.receive(message(key, topic, payload, **changes), own=NODE, at=NOON)
-
-
-def change(**changes: Any) -> dict[str, Any]:
-    values = {
-        "node": "510000",
-        "version": 1,
-        "is_withdrawal": False,
-        "content": content(code="3070510000001/000001", provider="510000-0001"),
-        "provider_name": "省公安厅",
-        "provider_division": "510000000000",
-        "provider_is_synthetic": False,
-        "published_at": "2026-11-19T01:00:00.000Z",
-    }
-    return {**values, **changes}
 
 
 def application(code: str = "province-app") -> dict[str, Any]:
@@ -91,51 +76,6 @@ def filing(**changes: Any) -> dict[str, Any]:
         "filed_at": clock.rfc3339(NOON),
     }
     return {**values, **changes}
-
-
-# The catalogue's feed
-
-
-def test_a_feed_brings_entries_and_their_departments() -> None:
-    town.tree()
-    receive(PROVINCE, "catalog.changed", {"entries": [change()]})
-    assert Resource.objects.get(code="3070510000001/000001").provider.name == "省公安厅"
-
-
-def test_a_feed_neither_takes_over_nor_renames_our_departments_and_goes_on() -> None:
-    town.tree()
-    theft = change(content=content(code="3070510000001/000009", provider=POLICE), provider_name="改名")
-    receive(PROVINCE, "catalog.changed", {"entries": [theft, change()]})
-    police = Organisation.objects.get(code=POLICE)
-    assert (police.name, police.node) == ("广安市公安局", NODE)
-    assert not Resource.objects.filter(code="3070510000001/000009").exists()
-    assert Resource.objects.filter(code="3070510000001/000001").exists()
-    alert = Alert.objects.get()
-    assert (alert.code, alert.details["resource"]) == ("entry_refused", "3070510000001/000009")
-
-
-def test_a_feed_cannot_replace_our_own_entry() -> None:
-    resource = publish_permits(town.tree())
-    receive(PROVINCE, "catalog.changed", {"entries": [change(content=content(provider="510000-0001"))]})
-    resource.refresh_from_db()
-    assert (resource.node, resource.provider.code) == (NODE, POLICE)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"version": 0},
-        {"version": 10**12},
-        {"provider_name": "a\nb"},
-        {"provider_division": "x"},
-        {"is_withdrawal": "yes"},
-        {"colour": "red"},
-    ],
-)
-def test_a_malformed_feed_is_a_refusal_not_an_accident(wrong: dict[str, Any]) -> None:
-    town.tree()
-    with pytest.raises(MessageWrong):
-        receive(PROVINCE, "catalog.changed", {"entries": [change(**wrong)]})
 
 
 # Requests
@@ -319,7 +259,7 @@ def test_only_grants_and_their_end_are_for_a_whole_route() -> None:
         receive(PROVINCE, "node.cards", {"cards": []}, is_for_route=True)
 
 
-@pytest.mark.parametrize("topic", ["node.cards", "catalog.changed", "request.filed", "request.decided",
+@pytest.mark.parametrize("topic", ["node.cards", "feed.told", "request.filed", "request.decided",
                                    "grant.issued", "grant.revoked", "weather.changed"])  # fmt: skip
 def test_an_empty_message_is_a_refusal_not_an_accident(topic: str) -> None:
     town.tree()

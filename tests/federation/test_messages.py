@@ -164,23 +164,6 @@ def test_a_message_for_the_whole_route_is_applied_and_passed_on() -> None:
     assert OutboxMessage.objects.filter(topic="relay.message").exists()
 
 
-def test_the_catalogue_is_believed_from_its_own_direction_only() -> None:
-    tree()
-    cast_code = "3070511600001/000001"
-    entry = {
-        "node": NODE,
-        "version": 9,
-        "is_withdrawal": True,
-        "content": content(code=cast_code),
-        "provider_name": "x",
-        "provider_division": "0" * 12,
-        "provider_is_synthetic": False,
-        "published_at": "2026-11-19T01:00:00.000Z",
-    }
-    with pytest.raises(MessageNotEntitled):
-        messages.receive(message(PROVINCE, "catalog.changed", {"entries": [entry]}), own=NODE, at=NOON)
-
-
 def test_a_child_waits_for_a_person() -> None:
     tree()
     node = joining.receive_announcement(card(EDGE, parent=NODE), by=SYSTEM, at=NOON)

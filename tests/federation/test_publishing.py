@@ -1,7 +1,6 @@
-"""From the paperwork to the bundle; the feed's batches; keys on disk."""
+"""From the paperwork to the bundle; keys on disk."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -9,23 +8,19 @@ from msgspec.structs import replace
 from guantong.bundle.depot import ACCEPTED, OFFERED
 from guantong.bundle.sealing import open_bundle, seal
 from guantong.bundle.types import Bundle
-from guantong.catalog import actions as catalog
-from guantong.catalog.models import Resource, ResourceVersion
-from guantong.courier.errors import PeerUnreachable
 from guantong.federation import keys, keyset
-from guantong.federation.actions import feed, joining, messages, publishing
+from guantong.federation.actions import joining, publishing
 from guantong.federation.errors import KeyExposed
-from guantong.federation.models import FeedPosition, Node, PublishedBundle
+from guantong.federation.models import PublishedBundle
 from guantong.identity.models import Application
 from guantong.journal.models import Alert
 from guantong.journal.types import SYSTEM
-from guantong.kit import envelope
 from guantong.kit.settings import Settings
 from guantong.kit.suites import INTERNATIONAL
 from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant
 from guantong.site.node import node_settings
-from tests.cast import NODE, NOON, assemble, content, need, publish_permits
+from tests.cast import NODE, NOON, assemble, need, publish_permits
 from tests.federation import test_messages as town
 
 pytestmark = pytest.mark.django_db
@@ -108,83 +103,6 @@ def test_an_application_switched_off_is_told_to_the_data_plane(settings: Setting
     granted()
     Application.objects.update(is_active=False)
     assert publish(settings).applications["one-window"].active is False
-
-
-class Post:
-    """Stands where the wire is: keeps what is sent, or fails."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.is_down = False
-
-    def __call__(self, raw: bytes, hop: Node) -> None:
-        if self.is_down:
-            raise PeerUnreachable(peer=hop.code)
-        self.sent.append(envelope.read(raw).body)
-
-
-@pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Post:
-    """The wire."""
-    made = Post()
-    monkeypatch.setattr(messages, "post", made)
-    return made
-
-
-def publish_many(count: int, **changes: Any) -> None:
-    cast = town.tree()
-    by = cast.as_actor(cast.luo)
-    for number in range(1, count + 1):
-        values = content(code=f"3070511600001/{number:06d}", **changes)
-        resource = catalog.draft(catalog.read_content(values), node=NODE, by=by, at=NOON)
-        resource = catalog.submit(resource, by=by, at=NOON)
-        resource = catalog.approve(resource, by=cast.as_actor(cast.jiang), at=NOON)
-        catalog.publish(resource, by=cast.as_actor(cast.tian), at=NOON)
-
-
-def push() -> int:
-    province = Node.objects.get(code="510000")
-    return feed.push(province, settings=node_settings(), by=SYSTEM, at=NOON)
-
-
-def test_the_feed_resumes_where_the_neighbour_confirmed(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "BATCH", 2)
-    publish_many(5)
-    assert push() == 2
-    post.is_down = True
-    with pytest.raises(PeerUnreachable):
-        push()
-    post.is_down = False
-    assert [push(), push(), push()] == [2, 1, 0]
-    told = [entry["content"]["code"] for body in post.sent for entry in body["payload"]["entries"]]
-    assert told == [f"3070511600001/{number:06d}" for number in range(1, 6)]
-    assert FeedPosition.objects.get().number == 5
-
-
-def test_a_batch_is_bounded_in_bytes_and_never_empty(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "LARGEST_BATCH", 10_000)
-    publish_many(3, summary="长" * 2000)  # 6,000 bytes each
-    assert [push(), push(), push(), push()] == [1, 1, 1, 0]
-
-
-def test_a_batch_sent_again_has_the_same_name_and_another_batch_another(post: Post) -> None:
-    publish_many(1)
-    push()
-    FeedPosition.objects.update(number=0)
-    push()
-    FeedPosition.objects.update(number=0)
-    version = ResourceVersion.objects.get()
-    version.content = {**version.content, "summary": "另一个"}
-    version.save()
-    push()
-    names = [body["id"] for body in post.sent]
-    assert names[0] == names[1] != names[2]
-
-
-def test_the_feed_does_not_tell_a_neighbour_of_its_own_side(post: Post) -> None:
-    publish_many(1)
-    Resource.objects.update(node="000000")
-    assert push() == 0
 
 
 def test_a_key_that_others_can_read_is_not_used(settings: Settings) -> None:

@@ -128,6 +128,7 @@ class Resource(models.Model):
 class ResourceVersion(models.Model):
     """版本: what an entry said from one publication to the next; never changed here.
 
+    One that was learnt from another node follows that node's word: taken back, or said anew, it gets a new number.
     ``number`` is its place in the node's feed. The worker, of which there is one, gives the numbers, because
     identifiers handed out by the database may become visible out of order.
     """
@@ -139,6 +140,9 @@ class ResourceVersion(models.Model):
     published_at = models.DateTimeField()
     published_by = models.CharField(max_length=120)
     number = models.BigIntegerField(null=True, unique=True)
+    learnt_at = models.DateTimeField(null=True)
+    """When this node learnt it from another one's feed, under that feed's number ``learnt_number``; None: our own."""
+    learnt_number = models.BigIntegerField(null=True)
 
     class Meta:
         verbose_name = "目录版本"

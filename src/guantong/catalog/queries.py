@@ -1,9 +1,11 @@
 """Finding entries."""
 
-from django.db.models import F, Q, QuerySet
+from collections.abc import Iterator, Sequence
+
+from django.db.models import F, Max, Q, QuerySet
 
 from guantong.catalog.errors import ResourceUnknown, TermsNotMet
-from guantong.catalog.models import Resource, ResourceVersion, State
+from guantong.catalog.models import Need, Resource, ResourceVersion, State, Yield
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import bureaus
@@ -81,12 +83,27 @@ def may_review(person: Person, resource: Resource) -> bool:
     return to_publish(person.organisation).filter(pk=resource.pk).exists()
 
 
-def changes_after(number: int, *, nodes: list[str], limit: int = 200) -> list[ResourceVersion]:
-    """The feed: versions published by ``nodes`` after ``number``, in order."""
-    return list(
-        ResourceVersion.objects.filter(number__gt=number, resource__node__in=nodes)
-        .select_related("resource__provider")
-        .order_by("number")[:limit]
+def newest_number() -> int:
+    """The number of the last change that has one; 0 when nothing was ever published."""
+    return ResourceVersion.objects.aggregate(last=Max("number"))["last"] or 0
+
+
+def changes_after(number: int, *, nodes: Sequence[str], limit: int) -> list[ResourceVersion]:
+    """The feed: what entries of ``nodes`` say now, of what was numbered after ``number``, in order.
+
+    A version that another has followed is left out: the newest one comes later in the feed, and says it all.
+    """
+    return list(_changes(number, nodes).select_related("resource__provider").order_by("number")[:limit])
+
+
+def count_changes(number: int, *, nodes: Sequence[str]) -> int:
+    """How many changes :func:`changes_after` would give in all."""
+    return _changes(number, nodes).count()
+
+
+def _changes(number: int, nodes: Sequence[str]) -> QuerySet[ResourceVersion]:
+    return ResourceVersion.objects.filter(
+        number__gt=number, resource__node__in=nodes, version=F("resource__live_version")
     )
 
 
@@ -95,6 +112,14 @@ def live_versions() -> QuerySet[ResourceVersion]:
     return ResourceVersion.objects.filter(
         version=F("resource__live_version"), resource__is_live=True
     ).select_related("resource")
+
+
+def callable_versions(node: str, *, granted: list[str]) -> Iterator[ResourceVersion]:
+    """The live version of every linked entry of ``node`` and of every entry with a code in ``granted``."""
+    live = live_versions()
+    yield from live.filter(resource__node=node, resource__link__isnull=False).iterator(chunk_size=500)
+    for start in range(0, len(granted), 500):
+        yield from live.filter(resource__code__in=granted[start : start + 500])
 
 
 def latest_of(resources: list[int]) -> dict[int, ResourceContent]:
@@ -118,3 +143,12 @@ def demand_admitted(content: ResourceContent, consumer: Organisation, *, purpose
         term.admits(consumer=consumer.code, division=consumer.division, purpose=purpose) for term in terms
     ):
         raise TermsNotMet(resource=content.code, terms="；".join(term.scenario for term in terms))
+
+
+def chain_of(item_code: str) -> tuple[list[Need], list[Yield]]:
+    """What a service item needs, with who provides it, and what it makes."""
+    needs = Need.objects.filter(item_code=item_code).exclude(state="dropped").order_by("pk")
+    made = Yield.objects.filter(item_code=item_code)
+    return list(needs.select_related("resource", "provider", "organisation")), list(
+        made.select_related("resource")
+    )

@@ -199,9 +199,13 @@ class ResourceContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One change of a node's feed: a version of an entry, and who provides it."""
+    """One change of a node's feed: a version of an entry, and who provides it.
 
-    node: str
+    ``number`` is its place in the feed of the neighbour that hands it on.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    node: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
     version: Annotated[int, msgspec.Meta(ge=1, le=2_000_000_000)]
     is_withdrawal: bool
     content: dict[str, Any]

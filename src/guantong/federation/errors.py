@@ -110,3 +110,75 @@ class KeyExposed(GuantongError):
     status = 500
     zh = "私钥文件 {path} 可被他人读取，须将权限改为 0600。"
     en = "The key file {path} can be read by others; its mode must be 0600."
+
+
+class ChunkWrong(GuantongError):
+    """A chunk of a feed is malformed, not signed by the neighbour, or not what its head announces."""
+
+    code = "chunk_wrong"
+    status = 403
+    zh = "目录推送包不可信：{why_zh}。"
+    en = "The chunk of the feed cannot be trusted: {why_en}."
+
+
+class FeedGap(GuantongError):
+    """Between what was received and what came, changes are missing; the answer says from where to go on."""
+
+    code = "feed_gap"
+    status = 409
+    zh = "目录推送不连续：已收到第 {number} 号，来的是第 {after} 号之后的变更；请从第 {number} 号之后续推。"
+    en = "Changes are missing: number {number} was received, and what came follows {after}. Go on after {number}."
+
+
+class FeedStale(GuantongError):
+    """A chunk that was sent before the one received last, or of an earlier series."""
+
+    code = "feed_stale"
+    status = 409
+    zh = "目录推送包早于最近一次收到的（{sent_at}），不予采用；请核对时钟。"
+    en = "The chunk was sent before the last one received ({sent_at}) and is not taken in; check the clock."
+
+
+class FeedStopped(GuantongError):
+    """The neighbour has taken back what it learnt, and takes nothing in until somebody there starts again."""
+
+    code = "feed_stopped"
+    status = 409
+    zh = "节点 {node} 已停止接收本节点推送的目录（{because}），待其重新接收。"
+    en = "Node {node} has stopped taking in this feed ({because}) until it starts again."
+
+
+class AnswerWrong(GuantongError):
+    """The neighbour's answer to a chunk is not signed by it, or not about that chunk."""
+
+    code = "answer_wrong"
+    status = 502
+    zh = "节点 {node} 对目录推送的答复不可信。"
+    en = "The answer of node {node} to the feed cannot be trusted."
+
+
+class UndoingStale(GuantongError):
+    """What would be taken back is no longer what was shown before."""
+
+    code = "undoing_stale"
+    status = 409
+    zh = "可撤回的条目已由 {shown} 条变为 {now} 条，请重新核对后再撤回。"
+    en = "What can be taken back has changed from {shown} to {now} entries; look again before taking them back."
+
+
+class UndoingWrong(GuantongError):
+    """Nothing, or something impossible, is to be taken back."""
+
+    code = "undoing_wrong"
+    status = 422
+    zh = "不能撤回：{why_zh}。"
+    en = "This cannot be taken back: {why_en}."
+
+
+class EntryNotKept(GuantongError):
+    """The database does not keep an entry that reads well."""
+
+    code = "entry_not_kept"
+    status = 422
+    zh = "条目无法入库：{why}。"
+    en = "The entry cannot be kept: {why}."

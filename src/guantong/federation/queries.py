@@ -35,3 +35,13 @@ def parent_code() -> str:
     """The code of the node above, or nothing at the root."""
     found = Node.objects.filter(relation=Relation.PARENT).first()
     return found.code if found else ""
+
+
+def behind(neighbour: str) -> list[str]:
+    """The codes of the confirmed nodes that lie in a neighbour's direction, its own among them."""
+    return list(Node.objects.filter(is_confirmed=True, via=neighbour).values_list("code", flat=True))
+
+
+def told_to(neighbour: str) -> list[str]:
+    """The codes of the nodes whose entries a neighbour hears of from here: those that do not lie behind it."""
+    return list(Node.objects.filter(is_confirmed=True).exclude(via=neighbour).values_list("code", flat=True))

@@ -18,8 +18,9 @@ from guantong.counter import actions as counter
 from guantong.dispatch import actions as dispatch
 from guantong.evidence.spool import Spool
 from guantong.federation import keyset, queries
-from guantong.federation.actions import feed, joining, messages, publishing
+from guantong.federation.actions import feed, joining, messages, publishing, undoing
 from guantong.federation.keys import node_key
+from guantong.federation.models import Node
 from guantong.journal import actions as journal
 from guantong.journal.actions.records import WRITER
 from guantong.journal.models import OutboxMessage
@@ -65,6 +66,7 @@ class Worker:
                 ("jobs", 0.5, self.tend_jobs),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
+                ("lists", 1.0, self.keep_lists),
                 ("links", 5.0, self.watch_links),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
@@ -96,14 +98,22 @@ class Worker:
         journal.take_in_records(folder, by=self._by, at=clock.now())
 
     def push(self) -> None:
-        """Push to each neighbour until nothing is left; one that is down does not hold up the others."""
-        for neighbour in queries.neighbours():
-            try:
-                while feed.push(neighbour, settings=self._settings, by=self._by, at=clock.now()):
-                    if self._stopping.is_set():
-                        return
-            except GuantongError as error:
-                logger.info("feed to %s: %s", neighbour.code, error)
+        """Push to each neighbour in turn until nothing is left; one that is down does not hold up the others.
+
+        What persons want taken back goes first.
+        """
+        while undoing.carry_on(by=self._by, at=clock.now()) and not self._stopping.is_set():
+            pass
+        waiting = queries.neighbours()
+        while waiting and not self._stopping.is_set():
+            waiting = [neighbour for neighbour in waiting if self._push_to(neighbour)]
+
+    def _push_to(self, neighbour: Node) -> int:
+        try:
+            return feed.push(neighbour, settings=self._settings, by=self._by, at=clock.now())
+        except GuantongError as error:
+            logger.info("feed to %s: %s", neighbour.code, error)
+            return 0
 
     def take_in_files(self) -> None:
         """Import the files of catalogue entries that were too long to do while somebody waits."""
@@ -111,12 +121,21 @@ class Worker:
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""
-        catalog.number_changes(by=self._by, at=clock.now())
+        while catalog.number_changes(by=self._by, at=clock.now()):
+            pass
         self._keeper.tend()
 
     def watch_links(self) -> None:
         """Look behind the catalogue's links that are due, whether their data is still there."""
         catalog.watch_links(reading.addresses(self._settings.home), by=self._by, at=clock.now())
+
+    def keep_lists(self) -> None:
+        """Meet needs by what was published, judge entries by their elements, tell the bureau of needs that lie too long."""
+        while catalog.tend_needs(by=self._by, at=clock.now()) and not self._stopping.is_set():
+            pass
+        while catalog.tend_conformance(by=self._by, at=clock.now()) and not self._stopping.is_set():
+            pass
+        catalog.escalate_needs(by=self._by, at=clock.now())
 
     def tend_jobs(self) -> None:
         """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""

@@ -17,7 +17,8 @@ from guantong.catalog.actions.needs import (
     state_needs,
     tend_needs,
 )
-from guantong.catalog.actions.publishing import number_changes, take_in
+from guantong.catalog.actions.learning import Arrived, TakenIn, take_back, take_in
+from guantong.catalog.actions.publishing import number_changes
 from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
 from guantong.catalog.actions.standards import (
     claim,
@@ -28,7 +29,9 @@ from guantong.catalog.actions.standards import (
 from guantong.catalog.actions.watching import check_link, watch_links
 
 __all__ = [
+    "Arrived",
     "Outcome",
+    "TakenIn",
     "answer",
     "approve",
     "check_link",
@@ -54,6 +57,7 @@ __all__ = [
     "settle",
     "state_needs",
     "submit",
+    "take_back",
     "take_in",
     "take_in_codes",
     "tell_updated",

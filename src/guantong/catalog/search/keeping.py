@@ -7,6 +7,7 @@ A change is read from the database as it is now, so that taking one in twice, or
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,6 +23,11 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # Journal entries may become visible out of order; so many before the last one are looked at again.
 OVERLAP = 200
+# When so many changes wait, another catalogue is flowing in: a build takes them in at a fraction of the work, as soon
+# as the flow has ended, or has lasted too long to wait for.
+FLOOD = 10_000
+QUIET_S = 20.0
+LONGEST_FLOOD_S = 900.0
 
 
 class Build(Protocol):
@@ -58,6 +64,8 @@ class Keeper:
         self._is_checked = False
         self._stored = self._at = Position(-1, -1)
         self._taken: set[int] = set()
+        self._flood: tuple[float, int, float] | None = None
+        """When a flood was noticed, the newest change seen, and when it was first seen."""
 
     def tend(self) -> int:
         """One round: see to it that there is an index, and take in what changed; how many resources."""
@@ -67,7 +75,7 @@ class Keeper:
         if self._build is None and not self._is_sound():
             self._build = self._start()
         try:
-            return self._follow()
+            return 0 if self._is_flooded() else self._follow()
         except SearchIndexMissing:
             self._is_checked = False
             return 0
@@ -77,6 +85,20 @@ class Keeper:
         if not self._is_checked:
             self._is_checked = self._index.is_sound()
         return self._is_checked and not self._index.is_marked_broken()
+
+    def _is_flooded(self) -> bool:
+        """Whether so much waits that a build will take it in; begins one when the flow is over."""
+        newest, now = entries.newest().change, time.monotonic()
+        if newest - self._index.position().change < FLOOD:
+            self._flood = None
+            return False
+        began, last, seen = self._flood or (now, newest, now)
+        if last != newest:
+            last, seen = newest, now
+        self._flood = began, last, seen
+        if self._build is None and (now - seen >= QUIET_S or now - began >= LONGEST_FLOOD_S):
+            self._build, self._flood = self._start(), None
+        return True
 
     def _follow(self) -> int:
         count = 0

@@ -13,12 +13,10 @@ from urllib.parse import urljoin
 import msgspec
 from django.db import transaction
 
-from guantong.catalog import actions as catalog
-from guantong.catalog.types import Change
 from guantong.courier.client import SyncCourier
 from guantong.dispatch import actions as dispatch
 from guantong.federation import queries
-from guantong.federation.actions import joining
+from guantong.federation.actions import feed, joining
 from guantong.federation.errors import (
     MessageMisrouted,
     MessageNotEntitled,
@@ -28,10 +26,10 @@ from guantong.federation.errors import (
     PeerRefused,
     TopicUnknown,
 )
+from guantong.federation.feed.chunks import Refusal
 from guantong.federation.keys import node_key
-from guantong.federation.models import InboxMessage, Node
-from guantong.identity.actions import register_organisation
-from guantong.journal.actions import enqueue, raise_alert
+from guantong.federation.models import InboxMessage, Node, Relation
+from guantong.journal.actions import enqueue
 from guantong.journal.models import OutboxMessage
 from guantong.journal.types import Actor
 from guantong.kit import clock, envelope
@@ -59,6 +57,13 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     is_for_route: bool
     payload: dict[str, Any]
     sent_at: str
+
+
+class FeedTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many entries of a feed its receiver keeps refused, and the first of them."""
+
+    refused: Annotated[int, msgspec.Meta(ge=0, le=2_000_000_000)]
+    refused_some: Annotated[list[Refusal], msgspec.Meta(max_length=100)]
 
 
 def send_outbox(row: OutboxMessage, *, settings: Settings, at: datetime) -> None:
@@ -167,35 +172,21 @@ def _cards(message: Message, *, by: Actor, at: datetime) -> None:
     joining.receive_cards(cards, sender=message.sender, by=by, at=at)
 
 
-def _catalog_changed(message: Message, *, by: Actor, at: datetime) -> None:
-    """Take in a batch of the feed. An entry that we cannot have is told to a person and holds up no other."""
-    for change in msgspec.convert(message.payload["entries"], list[Change]):
-        _entitle(message, queries.confirmed(change.node).via)
-        try:
-            with transaction.atomic():
-                _take_in(change, by=by, at=at)
-        except GuantongError as error:
-            about = {
-                "node": change.node,
-                "resource": str(change.content.get("code", ""))[:64],
-                "version": change.version,
-                "error": error.sentence("zh"),
-            }
-            raise_alert("entry_refused", about, by=by, at=at)
+def _feed_wanted(message: Message, *, by: Actor, at: datetime) -> None:
+    feed.tell_again(_neighbour(message), by=by, at=at)
 
 
-def _take_in(change: Change, *, by: Actor, at: datetime) -> None:
-    content = catalog.read_content(change.content)
-    register_organisation(
-        content.provider,
-        change.provider_name,
-        node=change.node,
-        division=change.provider_division,
-        is_synthetic=change.provider_is_synthetic,
-        by=by,
-        at=at,
-    )
-    catalog.take_in(change, by=by, at=at)
+def _feed_told(message: Message, *, by: Actor, at: datetime) -> None:
+    told = msgspec.convert(message.payload, FeedTold)
+    feed.note_refused(_neighbour(message), told.refused, told.refused_some, by=by, at=at)
+
+
+def _neighbour(message: Message) -> Node:
+    """The sender, if it is a neighbour: nobody else has to do with our feed."""
+    sender = queries.confirmed(message.sender)
+    if sender.relation not in {Relation.PARENT, Relation.CHILD}:
+        raise MessageNotEntitled(node=message.sender, topic=message.topic)
+    return sender
 
 
 def _request_filed(message: Message, *, by: Actor, at: datetime) -> None:
@@ -243,7 +234,8 @@ def _batch_receipts(message: Message, *, by: Actor, at: datetime) -> None:
 
 HANDLERS: Mapping[str, Callable[..., None]] = {
     "node.cards": _cards,
-    "catalog.changed": _catalog_changed,
+    "feed.wanted": _feed_wanted,
+    "feed.told": _feed_told,
     "request.filed": _request_filed,
     "request.decided": _request_decided,
     "grant.issued": _grant_issued,

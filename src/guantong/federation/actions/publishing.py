@@ -156,16 +156,19 @@ def _applications(own: str, terms: list[GrantTerms]) -> dict[str, bundle.Applica
 
 
 def _resources(terms: list[GrantTerms]) -> dict[str, bundle.Resource]:
-    """Every resource that can be called; one granted before its entry reached us, as the grant describes it."""
+    """Every resource of this node that can be called, and every granted one: before its entry reached us as the
+    grant describes it, then as it stands. Nobody can call what is neither, however many entries neighbours publish.
+    """
     found = {
         term.resource: _resource(
             msgspec.convert(term.resource_content, ResourceContent), term.provider_node, term.resource_version
         )
         for term in terms
     }
-    for version in catalog.live_versions():
-        if version.typed.lookups:
-            found[version.resource.code] = _resource(version.typed, version.resource.node, version.version)
+    for version in catalog.callable_versions(queries.own().code, granted=list(found)):
+        content = version.typed
+        if content.lookups:
+            found[version.resource.code] = _resource(content, version.resource.node, version.version)
     return found
 
 
