@@ -2,12 +2,17 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
 from guantong.catalog import actions, extensions, queries
 from guantong.catalog.errors import ResourceUnknown
+from guantong.catalog.faces import feeds
+from guantong.catalog.faces.dcat import Describing, schema_org
+from guantong.catalog.faces.rdf import in_script
 from guantong.catalog.links.finding import may_see
 from guantong.catalog.models import Resource, State
 from guantong.catalog.search.finding import own_index
@@ -60,6 +65,8 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_GET
 def detail(request: HttpRequest, code: str) -> HttpResponse:
     """One entry: its live version for everyone, its draft for its own department and for whoever reviews it."""
+    if sent := feeds.elsewhere(request, code):
+        return sent
     resource = queries.by_code(code)
     person = request.user
     is_provider = isinstance(person, Person) and person.organisation_id == resource.provider_id
@@ -85,6 +92,7 @@ def detail(request: HttpRequest, code: str) -> HttpResponse:
             "may_see_link": may_see(person, resource),
             "can_link": is_provider and may(person, "source:read") and may(person, "resource:draft"),
             "related": _related(resource, content, person),
+            "json_ld": _json_ld(resource),
             "can_ask": _can_ask(person, resource, content),
             "can_withdraw": is_provider and resource.is_live and may(person, "resource:publish"),
             **_verbs(person, resource, is_provider=is_provider, is_reviewer=is_reviewer),
@@ -97,6 +105,15 @@ def _related(resource: Resource, content: ResourceContent | None, person: Any) -
     if content is None or not resource.is_live:
         return []
     return related_to(own_index(), resource, content, sight=sight_of(person))
+
+
+def _json_ld(resource: Resource) -> SafeString:
+    """What is in force, for search engines: data in a script element, which it cannot break out of."""
+    version = resource.versions.filter(version=resource.live_version).first() if resource.is_live else None
+    if version is None:
+        return mark_safe("")
+    version.resource = resource
+    return mark_safe(in_script(schema_org(Describing(settings.NODE), version)))  # noqa: S308 - in_script escapes
 
 
 def _verbs(person: Any, resource: Resource, *, is_provider: bool, is_reviewer: bool) -> dict[str, bool]:

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oversee/alerts/<str:digest>/settle", oversee.settle, name="alert-settle"),
     path("", include("guantong.catalog.search.urls")),
     path("", include("guantong.catalog.links.urls")),
+    path("", include("guantong.catalog.faces.urls")),
     path("", include("guantong.catalog.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.dispatch.urls")),
