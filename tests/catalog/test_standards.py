@@ -160,10 +160,13 @@ def test_needs_are_matched_or_sent_to_whom_the_law_names() -> None:
     }
     need = Need.objects.get(state="routed")
     assert need.provider == cast.bureau
-    form: dict[str, Any] = {"need": need.pk, "provider": cast.police.code, "law": "不动产登记暂行条例"}
-    assert xu.post("/find/duties/", form).status_code == 403
-    assert tian.post("/find/duties/", {**form, "law": ""}).status_code == 422
-    assert tian.post("/find/duties/", form).status_code == 302
+    form: dict[str, Any] = {"provider": cast.police.code, "law": "不动产登记暂行条例"}
+    path = f"/find/needs/{need.pk}/route"
+    assert xu.post(path, form).status_code == 403
+    tian.post(path, {**form, "law": ""})
+    need.refresh_from_db()
+    assert need.provider == cast.bureau
+    assert tian.post(path, form).status_code == 302
     need.refresh_from_db()
     assert (need.state, need.provider, need.due_on is None) == ("routed", cast.police, False)
 

@@ -339,6 +339,9 @@ def test_every_address_is_covered_here() -> None:
              "job-alerts", "job-change", "job-retire", "job-resend", "run-rows", "targets", "target",
              "target-retire", "calendar", "calendar-note", "calendar-forget", "quiet-set", "quiet-drop", "edges",
              "edge-form", "edge", "edge-change", "edge-token", "edge-retire", "edge-enrol",
+             # In tests/catalog/test_lists.py and test_directories.py.
+             "need", "need-act", "told-updated", "listings", "listing", "listing-new", "listing-edit",
+             "listing-state", "listings-import", "code-lists", "conformances", "dictionary", "claim-give-up",
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",

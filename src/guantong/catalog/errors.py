@@ -91,3 +91,12 @@ class NeedAnswerWrong(GuantongError):
     status = 422
     zh = "不能这样处理该需求：{why_zh}。"
     en = "The need cannot be handled so: {why_en}."
+
+
+class ListingWrong(GuantongError):
+    """A row of a directory that cannot be so."""
+
+    code = "listing_wrong"
+    status = 422
+    zh = "名录条目有误（{field}）：{why_zh}。"
+    en = "The listing is wrong ({field}): {why_en}."

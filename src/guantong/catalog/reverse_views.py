@@ -43,7 +43,7 @@ def reverse(request: HttpRequest) -> HttpResponse:
                 raise SourceUnknown(source=f"{source}.{name}")
             context |= _guessed(request, person, found[0])
             if request.method == "POST":
-                made = _draft(request, person, context["entry"], known[source])
+                made = _draft(request, person, context, known[source])
                 messages.success(request, gettext("The draft has been made and linked to its table."))
                 return redirect("resource", code=made.code)
         elif source:
@@ -83,7 +83,9 @@ def _guessed(request: HttpRequest, person: Person, table: FoundTable) -> dict[st
     return {"entry": entry, "found": table}
 
 
-def _draft(request: HttpRequest, person: Person, entry: dict[str, Any], address: str) -> Resource:
+def _draft(request: HttpRequest, person: Person, guessed: dict[str, Any], address: str) -> Resource:
+    entry: dict[str, Any] = guessed["entry"]
+    found: FoundTable = guessed["found"]
     items = [item for item in entry["items"] if item["is_ticked"]]
     columns = {item["name"]: item["column"] for item in items}
     wanted = ("name", "label", "type", "length", "level", "mask", "comparison", "is_key", "element")
@@ -94,6 +96,10 @@ def _draft(request: HttpRequest, person: Person, entry: dict[str, Any], address:
         values["code"] = codes.rule(settings.NODE.catalogue_code_rule).next(values["code"], taken)
     by, at = actor(person), clock.now()
     content = actions.read_content(values)
+    if person.organisation is not None:
+        actions.note_tables(
+            [found], source=request.POST["source"], organisation=person.organisation, by=by, at=at
+        )
     return actions.draft_from_table(
         content,
         node=settings.NODE.node,

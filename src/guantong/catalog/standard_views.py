@@ -1,28 +1,46 @@
 """标准和清单: data elements and their one source, code lists, conformance, and who must provide what to whom."""
 
+import re
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Avg, Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from guantong.catalog import actions, queries
-from guantong.catalog.models import Claim, CodeList, Element, Need, Resource
-from guantong.catalog.standards.matching import deviations
-from guantong.identity.models import Organisation, Person
-from guantong.identity.queries import actor, bureaus, demand, may
+from guantong.catalog.directory_views import may_keep, revisions_of
+from guantong.catalog.errors import ListingWrong
+from guantong.catalog.models import (
+    BusinessForm,
+    Claim,
+    CodeList,
+    Conformance,
+    Element,
+    ElementUse,
+    ListedCode,
+    Need,
+    Resource,
+    Revision,
+)
+from guantong.catalog.sheets.parsing import MOST_FAULTS
+from guantong.catalog.standards.conformance import score
+from guantong.catalog.standards.directories import DIRECTORIES
+from guantong.catalog.standards.sheets import read_codes
+from guantong.identity.models import Person
+from guantong.identity.queries import actor, bureaus, demand, demand_bureau, may
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.pages.answers import language
 from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
 
-MOST_NEEDS = 500
+REASONS = ("unbound", "unknown", "retired", "type", "length", "level", "label", "codes")
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,8 +51,11 @@ def elements(request: HttpRequest) -> HttpResponse:
         actions.load_standards(revision=timezone.localdate().isoformat(), by=actor(person), at=clock.now())
         messages.success(request, gettext("Done."))
         return redirect("elements")
-    words = chosen(request, ("q",))["q"]
-    rows = Element.objects.select_related("code_list")
+    picked = chosen(request, ("q", "retired"))
+    words = picked["q"]
+    rows = Element.objects.select_related("code_list", "merged_into")
+    if not picked["retired"]:
+        rows = rows.filter(is_retired=False)
     if words:
         found = [each.pk for each in rows if words in {each.identifier, *each.synonyms} or words in each.name]
         rows = rows.filter(pk__in=found)
@@ -56,7 +77,13 @@ def elements(request: HttpRequest) -> HttpResponse:
             "codes": lambda e: e.code_list.identifier if e.code_list else "",
             "source": lambda e: sources[e.pk].organisation.name if e.pk in sources else "",
         },
-        context={"q": words, "sources": sources, "may_load": may(request.user, "element:settle")},
+        context={
+            "q": words,
+            "chosen": picked,
+            "sources": sources,
+            "may_load": may(request.user, "element:settle"),
+            "may_keep": may_keep(request.user, DIRECTORIES["element"]),
+        },
     )
 
 
@@ -66,8 +93,9 @@ def element(request: HttpRequest, identifier: str) -> HttpResponse:
     found = get_object_or_404(Element.objects.select_related("code_list"), identifier=identifier)
     person = request.user
     own = person.organisation_id if isinstance(person, Person) else None
-    users = Resource.objects.filter(element_uses__element=identifier, is_live=True).select_related("provider")
-    users = users.distinct()
+    users = Resource.objects.filter(element_uses__element=identifier, is_live=True)
+    users = users.select_related("provider", "conformance").distinct()
+    uses = list(ElementUse.objects.filter(element=identifier).values_list("resource__code", "item")[:5000])
     claims = found.claims.select_related("organisation", "resource")
     code = person.organisation.code if isinstance(person, Person) and person.organisation else ""
     return answer_list(
@@ -77,12 +105,26 @@ def element(request: HttpRequest, identifier: str) -> HttpResponse:
         columns={"code": lambda r: r.code, "name": lambda r: r.name, "provider": lambda r: r.provider.name},
         context={
             "element": found,
+            "uses": uses,
             "claims": claims,
+            "revisions": revisions_of("element", identifier),
+            "merged": Element.objects.filter(merged_into=found),
+            "needs": Need.objects.filter(element=identifier)
+            .exclude(state="dropped")
+            .select_related("organisation")[:50],
+            "forms": [
+                each for each in BusinessForm.objects.filter(is_retired=False) if _asks(each, identifier)
+            ],
+            "may_keep": may_keep(person, DIRECTORIES["element"]),
             "source": claims.filter(state="authoritative").first(),
             "claimable": users.filter(provider=own) if own and may(person, "element:claim") else [],
             "may_settle": may(person, "element:settle") and code in bureaus(code and _node(person)),
         },
     )
+
+
+def _asks(form: BusinessForm, identifier: str) -> bool:
+    return any(field.get("element") == identifier for field in form.fields)
 
 
 def _node(person: Any) -> str:
@@ -111,149 +153,209 @@ def settle(request: HttpRequest, number: int) -> HttpResponse:
     """Settle a dispute."""
     person = demand(request.user, "element:settle")
     contested = get_object_or_404(Claim.objects.select_related("resource", "element"), pk=number)
-    actions.settle(
-        contested,
-        is_granted=request.POST.get("verdict") == "granted",
-        decision=request.POST.get("decision", ""),
-        by=actor(person),
-        at=clock.now(),
-    )
+    try:
+        actions.settle(
+            contested,
+            is_granted=request.POST.get("verdict") == "granted",
+            decision=request.POST.get("decision", ""),
+            by=actor(person),
+            at=clock.now(),
+        )
+    except GuantongError as error:
+        messages.error(request, error.sentence(language()))
+    else:
+        messages.success(request, gettext("Done."))
     return redirect("element", identifier=contested.element.identifier)
 
 
-@require_GET
+@require_POST
+@login_required
+def give_up(request: HttpRequest, number: int) -> HttpResponse:
+    """Give a claim up: the department is the source no longer, or contests it no longer."""
+    person = demand(request.user, "element:claim")
+    held = get_object_or_404(Claim.objects.select_related("organisation", "element"), pk=number)
+    try:
+        actions.give_up_claim(held, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
+    except GuantongError as error:
+        messages.error(request, error.sentence(language()))
+    else:
+        messages.success(request, gettext("Done."))
+    return redirect("element", identifier=held.element.identifier)
+
+
+@require_http_methods(["GET", "POST"])
 def code_list(request: HttpRequest, identifier: str) -> HttpResponse:
-    """A code list with all its revisions: what is in force, and what was."""
+    """A code list: what is in force, what was in force in a revision, what changed between two; a new revision by file."""
     found = get_object_or_404(CodeList, identifier=identifier)
-    picked = chosen(request, ("q", "ended"))
-    rows = found.codes.all()
+    if request.method == "POST":
+        return _take_in(request, found)
+    picked = chosen(request, ("q", "ended", "revision", "since"))
+    taken = list(Revision.objects.filter(kind="codes", identifier=identifier).order_by("number"))
+    order = [str(each.content["revision"]) for each in taken] or [found.revision]
+    rows = _in_force(found, order, picked["revision"]) if picked["revision"] in order else found.codes.all()
+    if picked["since"] in order:
+        after = set(order[order.index(picked["since"]) + 1 :])
+        rows = found.codes.filter(Q(since__in=after) | Q(until__in=after))
+    elif not picked["ended"] and picked["revision"] not in order:
+        rows = rows.filter(until="")
     if picked["q"]:
         rows = rows.filter(Q(code__startswith=picked["q"]) | Q(name__icontains=picked["q"]))
-    if not picked["ended"]:
-        rows = rows.filter(until="")
+    is_file = request.GET.get("format") in {"csv", "xlsx"}
     return answer_list(
         request,
         rows,
         template="catalog/code_list.html",
         columns={
-            "code": lambda c: c.code,
-            "name": lambda c: c.name,
-            "since": lambda c: c.since,
-            "until": lambda c: c.until,
+            "代码" if is_file else "code": lambda c: c.code,
+            "名称" if is_file else "name": lambda c: c.name,
+            **(
+                {}
+                if is_file and not picked["ended"]
+                else {"since": lambda c: c.since, "until": lambda c: c.until}
+            ),
         },
-        context={"listed": found, "chosen": picked},
+        context={
+            "listed": found,
+            "chosen": picked,
+            "revisions": taken[::-1],
+            "order": order,
+            "used_by": Element.objects.filter(code_list=found),
+            "may_keep": may_keep(request.user, DIRECTORIES["element"]),
+        },
+    )
+
+
+def _in_force(listed: CodeList, order: list[str], revision: str) -> QuerySet[ListedCode]:
+    """The codes of a list as they were in one revision."""
+    place = order.index(revision)
+    upto, later = order[: place + 1], order[place + 1 :]
+    began = Q(since__in=upto) | ~Q(since__in=order)
+    return listed.codes.filter(began).filter(Q(until="") | Q(until__in=later))
+
+
+def _take_in(request: HttpRequest, found: CodeList) -> HttpResponse:
+    person = demand(request.user, "standard:keep")
+    demand_bureau(actor(person))
+    file, revision = request.FILES.get("file"), request.POST.get("revision", "").strip()[:20]
+    try:
+        if not isinstance(file, UploadedFile) or not revision:
+            raise ListingWrong(
+                field="revision", why_zh="请选择文件并填写版本", why_en="choose a file, name the revision"
+            )
+        codes, faults = read_codes(file.read())
+        if faults:
+            return render(
+                request,
+                "catalog/listing_import.html",
+                {
+                    "kind": "codes",
+                    "listed": found,
+                    "faults": faults[:MOST_FAULTS],
+                    "headings": ["代码", "名称"],
+                },
+                status=422,
+            )
+        actions.take_in_codes(
+            found.identifier,
+            codes,
+            name=found.name,
+            standard=found.standard,
+            revision=revision,
+            by=actor(person),
+            at=clock.now(),
+        )
+    except GuantongError as error:
+        messages.error(request, error.sentence(language()))
+    else:
+        messages.success(request, gettext("Done."))
+    return redirect("code-list", identifier=found.identifier)
+
+
+@require_http_methods(["GET", "POST"])
+def code_lists(request: HttpRequest) -> HttpResponse:
+    """Every code list; a new one by name."""
+    if request.method == "POST":
+        person = demand(request.user, "standard:keep")
+        demand_bureau(actor(person))
+        identifier = request.POST.get("identifier", "").strip()
+        if (
+            not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", identifier)
+            or not request.POST.get("name", "").strip()
+        ):
+            error = ListingWrong(
+                field="identifier", why_zh="请填写编号和名称", why_en="give an identifier and a name"
+            )
+            messages.error(request, error.sentence(language()))
+            return redirect("code-lists")
+        actions.take_in_codes(
+            identifier,
+            {},
+            name=request.POST.get("name", "").strip()[:120],
+            standard=request.POST.get("standard", "").strip()[:80],
+            revision="",
+            by=actor(person),
+            at=clock.now(),
+        )
+        return redirect("code-list", identifier=identifier)
+    rows = CodeList.objects.annotate(count=Count("codes", filter=Q(codes__until=""))).order_by("identifier")
+    return answer_list(
+        request,
+        rows,
+        template="catalog/code_lists.html",
+        columns={
+            "identifier": lambda c: c.identifier,
+            "name": lambda c: c.name,
+            "standard": lambda c: c.standard,
+            "revision": lambda c: c.revision,
+            "codes": lambda c: c.count,
+        },
+        context={"may_keep": may_keep(request.user, DIRECTORIES["element"])},
     )
 
 
 @require_GET
 def conformance(request: HttpRequest, code: str) -> HttpResponse:
-    """How the items of a live entry deviate from their elements."""
+    """How the items of a live entry deviate from their elements, and what that comes to."""
     resource = queries.by_code(code)
     content = resource.latest
     if content is None:
         raise Http404
+    found, deviating = score(content)
     return answer_list(
         request,
-        deviations(content),
+        deviating,
         template="catalog/conformance.html",
         columns={
             name: (lambda row, name=name: getattr(row, name))  # type: ignore[misc]
             for name in ("item", "label", "element", "kind", "says", "should")
         },
-        context={"resource": resource, "count": len(content.items)},
+        context={"resource": resource, "count": len(content.items), "score": found},
     )
 
 
-@require_http_methods(["GET", "POST"])
-@login_required
-def duties(request: HttpRequest) -> HttpResponse:
-    """责任清单、需求清单、负面清单: what each department must provide, what is needed, what the law keeps back."""
-    person = demand(request.user, "grant:read")
-    if request.method == "POST":
-        return _state(request)
-    picked = chosen(request, ("list", "organisation"))
-    kind = picked["list"] if picked["list"] in _LISTS else "responsibility"
-    rows, columns = _LISTS[kind](picked["organisation"])
-    is_bureau = person.organisation is not None and person.organisation.code in bureaus(_node(person))
+@require_GET
+def conformances(request: HttpRequest) -> HttpResponse:
+    """Every entry of this node that has elements, the worst first; by department and by what deviates."""
+    picked = chosen(request, ("q", "organisation", "reason"))
+    rows = Conformance.objects.select_related("resource__provider")
+    if name := picked["organisation"]:
+        rows = rows.filter(Q(resource__provider__name__icontains=name) | Q(resource__provider__code=name))
+    if picked["q"]:
+        rows = rows.filter(Q(resource__name__icontains=picked["q"]) | Q(resource__code=picked["q"]))
+    if picked["reason"] in REASONS:
+        rows = rows.filter(reasons__has_key=picked["reason"])
     return answer_list(
         request,
         rows,
-        template="catalog/duties.html",
-        columns=columns,
-        context={
-            "kind": kind,
-            "chosen": picked,
-            "headings": list(columns),
-            "may_state": may(person, "request:file"),
-            "may_route": is_bureau and may(person, "element:settle"),
-            "organisations": Organisation.objects.filter(node=_node(person)).order_by("name")[:500],
+        template="catalog/conformances.html",
+        columns={
+            "code": lambda c: c.resource.code,
+            "name": lambda c: c.resource.name,
+            "provider": lambda c: c.resource.provider.name,
+            "score": lambda c: c.score,
+            "passed": lambda c: c.passed,
+            "checked": lambda c: c.checked,
+            "reasons": lambda c: " ".join(f"{kind}:{count}" for kind, count in c.reasons.items()),
         },
+        context={"chosen": picked, "reasons": REASONS, "average": rows.aggregate(mean=Avg("score"))["mean"]},
     )
-
-
-def _responsibility(organisation: str) -> tuple[Any, dict[str, Any]]:
-    rows = queries.published().annotate(links=Count("link")).order_by("provider__name", "code")
-    if organisation:
-        rows = rows.filter(Q(provider__name__icontains=organisation) | Q(provider__code=organisation))
-    return rows, {
-        "provider": lambda r: r.provider.name,
-        "name": lambda r: r.name,
-        "code": lambda r: r.code,
-        "update_cycle": lambda r: r.update_cycle,
-        "sharing_type": lambda r: r.sharing_type,
-        "is_linked": lambda r: r.links,
-    }
-
-
-def _demand(organisation: str) -> tuple[Any, dict[str, Any]]:
-    rows = Need.objects.select_related("organisation", "resource", "provider")
-    if organisation:
-        rows = rows.filter(
-            Q(organisation__name__icontains=organisation) | Q(provider__name__icontains=organisation)
-        )
-    return rows, {
-        "organisation": lambda n: n.organisation.name,
-        "wanted": lambda n: n.wanted,
-        "service_item": lambda n: n.service_item,
-        "law": lambda n: n.law,
-        "state": lambda n: n.state,
-        "resource": lambda n: n.resource.code if n.resource else "",
-        "provider": lambda n: n.provider.name if n.provider else "",
-        "due_on": lambda n: n.due_on.isoformat() if n.due_on else "",
-    }
-
-
-def _negative(organisation: str) -> tuple[Any, dict[str, Any]]:
-    rows = queries.live_versions().filter(resource__sharing_type="not_shared")
-    rows = rows.select_related("resource__provider")
-    if organisation:
-        rows = rows.filter(resource__provider__name__icontains=organisation)
-    return rows, {
-        "provider": lambda v: v.resource.provider.name,
-        "name": lambda v: v.resource.name,
-        "code": lambda v: v.resource.code,
-        "law": lambda v: v.content.get("sharing_basis", ""),
-    }
-
-
-_LISTS = {"responsibility": _responsibility, "demand": _demand, "negative": _negative}
-
-
-def _state(request: HttpRequest) -> HttpResponse:
-    """State needs (one a line: data | service item | law), or send one to whoever the law names."""
-    number = request.POST.get("need", "")
-    if number.isdecimal():
-        person = demand(request.user, "element:settle")
-        need = get_object_or_404(Need, pk=int(number[:18]))
-        provider = get_object_or_404(Organisation, code=request.POST.get("provider", ""))
-        law = request.POST.get("law", "")
-        actions.route(need, provider=provider, law=law, by=actor(person), at=clock.now())
-    else:
-        person = demand(request.user, "request:file")
-        lines = request.POST.get("needs", "").replace("\0", "").splitlines()[:MOST_NEEDS]
-        told = [[part.strip() for part in f"{line}||".split("|")[:3]] for line in lines if line.strip()]
-        if person.organisation is not None:
-            needs = [(parts[0], parts[1], parts[2]) for parts in told if parts[0]]
-            actions.state_needs(needs, organisation=person.organisation, by=actor(person), at=clock.now())
-    messages.success(request, gettext("Done."))
-    return redirect(f"{request.path}?list=demand")

@@ -8,9 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from guantong.catalog import actions as catalog
 from guantong.counter import asking, certificates, facts, node
 from guantong.counter import form as forms
-from guantong.counter.errors import CaseClosed, ItemNotOpen
+from guantong.counter.errors import CaseClosed, ItemNotOpen, NotYourItem
 from guantong.counter.importing import ImportReport, read_items
 from guantong.counter.models import (
     OPEN_STATES,
@@ -23,6 +24,7 @@ from guantong.counter.models import (
     Party,
     ServiceItem,
 )
+from guantong.counter.needing import needs_of
 from guantong.counter.queries import party_digest
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
@@ -35,6 +37,7 @@ from guantong.workflow.types import Input, Specification
 CASES_A_ROUND = 8
 """At most four look-ups wait in each case, so one round is asked at once and no claim runs out meanwhile."""
 ROUNDS_A_BEAT = 25
+MOST_MATERIALS = 100
 
 
 def accept(
@@ -288,7 +291,43 @@ def open_item(
     )
     item.save(update_fields=["flow", "certificate_name", "materials"])
     record("item.opened", by=by, at=at, subject=Subject("item", item.code), details={"flow": flow})
+    catalog.declare_item_needs([needs_of(item)], by=by, at=at)
     return item
+
+
+@transaction.atomic
+def declare_materials(
+    item: ServiceItem,
+    *,
+    materials: Sequence[Mapping[str, Any]],
+    certificate_name: str,
+    by: Actor,
+    at: datetime,
+) -> ServiceItem:
+    """The department says what an item needs and what it makes, whether it is handled here or not: the needs follow.
+
+    An item that is handled here keeps the certificate that its flow gives.
+    """
+    item = ServiceItem.objects.select_for_update(of=("self",)).select_related("department").get(pk=item.pk)
+    if by.kind == "person" and by.organisation != item.department.code:
+        raise NotYourItem(department=item.department.name)
+    item.materials = [dict(each) for each in materials][:MOST_MATERIALS]
+    if not item.flow:
+        item.certificate_name = certificate_name.strip()[:120]
+    item.save(update_fields=["materials", "certificate_name"])
+    details = {"materials": len(item.materials)}
+    record("item.declared", by=by, at=at, subject=Subject("item", item.code), details=details)
+    catalog.declare_item_needs([needs_of(item)], by=by, at=at)
+    return item
+
+
+@transaction.atomic
+def declare_needs(*, by: Actor, at: datetime) -> int:
+    """Take the needs of every item that says something anew; how many are new. For items opened before needs were kept."""
+    rows = ServiceItem.objects.exclude(materials=[], flow="", certificate_name="").select_related(
+        "department"
+    )
+    return catalog.declare_item_needs([needs_of(each) for each in rows], by=by, at=at)
 
 
 @transaction.atomic

@@ -187,3 +187,12 @@ class DepartmentUnknown(GuantongError):
     status = 422
     zh = "没有名为“{department}”的部门。"
     en = "There is no department named “{department}”."
+
+
+class NotYourItem(GuantongError):
+    """Another department's service item."""
+
+    code = "not_your_item"
+    status = 403
+    zh = "该事项由{department}实施，只能由该部门申报所需数据。"
+    en = "The item is {department}'s: only they say what it needs."

@@ -6,6 +6,8 @@ from guantong.counter import views
 
 urlpatterns = [
     path("serve/", views.items, name="serve"),
+    path("serve/needs", views.declare_needs, name="items-needs"),
+    path("serve/items/<str:code>/declare", views.declare, name="item-declare"),
     path("serve/items/<str:code>/", views.item, name="item"),
     path("serve/items/<str:code>/apply", views.apply, name="apply"),
     path("serve/cases/", views.cases, name="cases"),

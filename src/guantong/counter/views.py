@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from guantong.catalog.queries import chain_of
 from guantong.counter import actions, node, presenting, proving, queries, samples
 from guantong.counter import form as forms
 from guantong.counter.certificates import holds, masked_name
@@ -66,8 +67,52 @@ def item(request: HttpRequest, code: str) -> HttpResponse:
             "brought": [each for each in materials if not each.get("obtained_from")],
             "steps": specification(newest(found.flow)).steps if found.flow else [],
             "can_accept": bool(found.flow) and may(_visitor(request), "case:accept"),
+            "chain": chain_of(found.code) if _visitor(request).is_authenticated else None,
+            "may_declare": _declares(request, found),
+            "declared": "\n".join(
+                " | ".join([each["name"], each.get("law") or "", each.get("obtained_from") or ""]).rstrip(
+                    " |"
+                )
+                for each in materials
+            ),
         },
     )
+
+
+def _declares(request: HttpRequest, found: ServiceItem) -> bool:
+    person = _visitor(request)
+    return may(person, "request:file") and person.organisation_id == found.department_id
+
+
+@require_POST
+@login_required
+def declare(request: HttpRequest, code: str) -> HttpResponse:
+    """The department says what an item needs, one a line: data | law | code of the entry; and what it makes."""
+    person = demand(request.user, "request:file")
+    lines = request.POST.get("materials", "").replace("\0", "").splitlines()
+    told = [[part.strip() for part in f"{line}||".split("|")[:3]] for line in lines if line.strip(" |")]
+    actions.declare_materials(
+        queries.item(code),
+        materials=[
+            {"name": name[:200], "law": law[:400], "obtained_from": entry[:64] or None}
+            for name, law, entry in told
+        ],
+        certificate_name=request.POST.get("makes", "").replace("\0", ""),
+        by=actor(person),
+        at=clock.now(),
+    )
+    messages.success(request, gettext("Done."))
+    return redirect("item", code=code)
+
+
+@require_POST
+@login_required
+def declare_needs(request: HttpRequest) -> HttpResponse:
+    """Take the needs of all items into the demand list."""
+    person = demand(request.user, "need:route")
+    count = actions.declare_needs(by=actor(person), at=clock.now())
+    messages.success(request, gettext("%(n)s needs are new.") % {"n": count})
+    return redirect("/find/duties/?list=demand")
 
 
 @require_http_methods(["GET", "POST"])

@@ -8,6 +8,8 @@ ROLES: dict[str, frozenset[str]] = {
             "resource:submit",
             "source:read",
             "element:claim",
+            "standard:keep",
+            "need:answer",
             "request:file",
             "request:read",
             "grant:read",
@@ -24,6 +26,9 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "resource:publish",
             "element:settle",
+            "standard:keep",
+            "need:answer",
+            "need:route",
             "request:decide",
             "request:read",
             "grant:read",

@@ -106,5 +106,18 @@ def matching_grants(rows: QuerySet[Grant], *, words: str, organisation: str) -> 
     return rows
 
 
+def grants_reading(items: Sequence[tuple[str, str]], person: Person) -> list[Grant]:
+    """The grants in force that ``person`` may read and that give any of ``items`` (a resource's code, an item's name)."""
+    moment, wanted = clock.now(), set(items)
+    codes = sorted({code for code, _ in wanted})
+    rows = visible_grants(person).filter(
+        resource__in=codes[:5000], state=GrantState.ACTIVE, not_before__lte=moment, not_after__gt=moment
+    )
+    given = ((grant, grant.terms.get("fields", [])) for grant in rows.order_by("-pk")[:500])
+    return [grant for grant, fields in given if any((grant.resource, name) in wanted for name in fields)][
+        :100
+    ]
+
+
 def _code(person: Person) -> str:
     return person.organisation.code if person.organisation else ""

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from guantong.catalog import queries as catalog
+from guantong.catalog.needs import queries as needs
 from guantong.counter.models import Case
 from guantong.federation.models import Node
 from guantong.identity.models import Person
@@ -14,7 +15,7 @@ from guantong.sharing import queries as sharing
 
 
 def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
-    """Steps to decide, entries to submit, to review and to publish, cases that wait, nodes to confirm, alerts to settle."""
+    """Steps to decide, entries, needs, cases that wait, nodes to confirm, alerts to settle."""
     code = person.organisation.code if person.organisation else ""
     own = person.organisation_id or 0
     waiting: dict[str, tuple[str, QuerySet[Any]]] = {
@@ -25,6 +26,10 @@ def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
             "resource:publish",
             catalog.to_publish(person.organisation).select_related("provider"),
         ),
+        "updates": ("resource:draft", needs.stale_of(own).select_related("provider")),
+        "to_answer": ("need:answer", needs.needs_to_answer(own)),
+        "to_judge": ("request:file", needs.needs_to_judge(own)),
+        "to_send": ("need:route", needs.needs_to_send(person.organisation)),
         "cases": ("case:advance", Case.objects.filter(state="waiting").select_related("item")),
         "nodes": ("node:confirm", Node.objects.filter(is_confirmed=False)),
         "alerts": ("alert:settle", Alert.objects.filter(seen_at__isnull=True)),

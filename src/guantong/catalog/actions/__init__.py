@@ -1,11 +1,20 @@
 """The only writers of the catalogue: draft, review, publish, withdraw, link, import, and take in what others publish."""
 
 from guantong.catalog.actions.bulk import Outcome, together
+from guantong.catalog.actions.directories import (
+    import_listings,
+    keep_listing,
+    merge_elements,
+    restore_listing,
+    retire_listing,
+)
 from guantong.catalog.actions.drafting import draft, read_content
 from guantong.catalog.actions.fields import declare_field, retire_field
 from guantong.catalog.actions.freshening import tell_updated
+from guantong.catalog.actions.harvested import note_tables
 from guantong.catalog.actions.importing import hand_in, run_import, run_imports
 from guantong.catalog.actions.judging import tend_conformance
+from guantong.catalog.actions.learning import Arrived, TakenIn, take_back, take_in
 from guantong.catalog.actions.linking import draft_from_table, link, unlink
 from guantong.catalog.actions.needs import (
     answer,
@@ -17,11 +26,11 @@ from guantong.catalog.actions.needs import (
     state_needs,
     tend_needs,
 )
-from guantong.catalog.actions.learning import Arrived, TakenIn, take_back, take_in
 from guantong.catalog.actions.publishing import number_changes
 from guantong.catalog.actions.reviewing import approve, publish, send_back, submit, undo, withdraw
 from guantong.catalog.actions.standards import (
     claim,
+    give_up_claim,
     load_standards,
     settle,
     take_in_codes,
@@ -43,13 +52,20 @@ __all__ = [
     "draft_from_table",
     "drop_need",
     "escalate_needs",
+    "give_up_claim",
     "hand_in",
+    "import_listings",
+    "keep_listing",
     "link",
     "load_standards",
+    "merge_elements",
+    "note_tables",
     "number_changes",
     "publish",
     "read_content",
+    "restore_listing",
     "retire_field",
+    "retire_listing",
     "route",
     "run_import",
     "run_imports",

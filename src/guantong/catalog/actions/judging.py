@@ -32,7 +32,7 @@ def tend_conformance(*, by: Actor, at: datetime) -> int:
     if rows:
         own = Resource.objects.filter(pk__in=[key for _, key in rows], node=settings.NODE.node)
         _judge(list(own), at=at)
-        place.position = rows[-1][0]
+        place.position = rows[-1][0] or 0
         place.save()
     return len(rows)
 

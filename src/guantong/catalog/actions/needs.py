@@ -274,7 +274,7 @@ def tend_needs(*, by: Actor, at: datetime) -> int:
     if not rows:
         return 0
     _look_again([resource for _, resource in rows], by=by, at=at)
-    place.position = rows[-1][0]
+    place.position = rows[-1][0] or 0
     place.save()
     return len(rows)
 

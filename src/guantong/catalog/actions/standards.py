@@ -5,7 +5,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from guantong.catalog.actions.directories import _revise
 from guantong.catalog.actions.drafting import _demand_provider
+from guantong.catalog.actions.judging import _judge_anew
 from guantong.catalog.errors import NotTheBureau, ReasonMissing
 from guantong.catalog.models import (
     Claim,
@@ -16,7 +18,8 @@ from guantong.catalog.models import (
     Resource,
 )
 from guantong.catalog.standards import national
-from guantong.catalog.standards.errors import ElementUnknown, ElementWrong, SourceTaken
+from guantong.catalog.standards.directories import DIRECTORIES
+from guantong.catalog.standards.errors import ElementUnknown, ElementWrong, RevisionTaken, SourceTaken
 from guantong.identity.models import Division
 from guantong.identity.queries import bureaus
 from guantong.journal.actions import record
@@ -37,27 +40,37 @@ def take_in_codes(
     by: Actor,
     at: datetime,
 ) -> CodeList:
-    """A revision of a code list: new codes begin with it, those it no longer has end before it; nothing is forgotten."""
-    listed, _ = CodeList.objects.update_or_create(
+    """A revision of a code list: new codes begin with it, those it no longer has end before it; nothing is forgotten.
+
+    What says nothing new makes no revision; another wording of one that was taken in is :class:`RevisionTaken`.
+    """
+    listed, _ = CodeList.objects.get_or_create(
         identifier=identifier,
         defaults={"name": name, "standard": standard, "revision": revision, "note": note},
     )
     current = {each.code: each for each in listed.codes.filter(until="")}
     ended = [each for code, each in current.items() if codes.get(code) != each.name]
+    kept = current.keys() - {each.code for each in ended}
+    begun = {code: said for code, said in codes.items() if code not in kept}
+    listed.name, listed.standard, listed.note = name, standard, note or listed.note
+    if not ended and not begun:
+        listed.save()
+        return listed
+    if listed.codes.filter(since=revision).exists() or listed.codes.filter(until=revision).exists():
+        raise RevisionTaken(revision=revision, standard=standard)
+    listed.revision = revision
+    listed.save()
     for each in ended:
         each.until = revision
     ListedCode.objects.bulk_update(ended, ["until"], batch_size=500)
-    kept = {code for code, each in current.items() if not each.until}
     ListedCode.objects.bulk_create(
-        [
-            ListedCode(code_list=listed, code=code, name=name_, since=revision)
-            for code, name_ in codes.items()
-            if code not in kept
-        ],
+        [ListedCode(code_list=listed, code=code, name=said, since=revision) for code, said in begun.items()],
         batch_size=500,
     )
-    details = {"revision": revision, "codes": len(codes), "ended": len(ended)}
-    record("codes.taken_in", by=by, at=at, subject=Subject("codes", identifier), details=details)
+    told = {"revision": revision, "codes": len(codes), "begun": len(begun), "ended": len(ended)}
+    _revise("codes", identifier, 0, "taken_in", told, "", by=by, at=at)
+    _judge_anew()
+    record("codes.taken_in", by=by, at=at, subject=Subject("codes", identifier), details=told)
     return listed
 
 
@@ -74,7 +87,7 @@ def load_standards(*, revision: str, by: Actor, at: datetime) -> int:
     )
     lists = {each.identifier: each for each in CodeList.objects.all()}
     for code, name, synonyms, standard, kind, length, listed, level, rule in national.ELEMENTS:
-        Element.objects.get_or_create(
+        element, is_new = Element.objects.get_or_create(
             identifier=code,
             defaults={
                 "name": name,
@@ -87,6 +100,8 @@ def load_standards(*, revision: str, by: Actor, at: datetime) -> int:
                 "rule": rule,
             },
         )
+        if is_new:
+            _revise("element", code, 1, "made", DIRECTORIES["element"].texts(element), "", by=by, at=at)
     record("elements.loaded", by=by, at=at, subject=Subject("codes", revision), details={"of": "national"})
     return len(national.ELEMENTS)
 
@@ -147,6 +162,27 @@ def settle(contested: Claim, *, is_granted: bool, decision: str, by: Actor, at: 
     contested.save()
     _record("element.settled", element, contested, by=by, at=at)
     return contested
+
+
+@transaction.atomic
+def give_up_claim(held: Claim, *, reason: str, by: Actor, at: datetime) -> Claim:
+    """Whoever claimed an element gives the claim up, with a reason; the element is free for another."""
+    held = (
+        Claim.objects.select_for_update(of=("self",))
+        .select_related("organisation", "element")
+        .get(pk=held.pk)
+    )
+    _demand_provider(by, held.organisation.code)
+    if held.state not in {Claim.State.AUTHORITATIVE, Claim.State.DISPUTED}:
+        raise ElementWrong(why_zh="该认领已了结", why_en="the claim is settled")
+    reason = reason.replace("\0", "").strip()[:LONGEST]
+    if not reason:
+        raise ReasonMissing
+    held.state, held.decision, held.decided_by, held.decided_at = Claim.State.GIVEN_UP, reason, by.name, at
+    held.save()
+    subject = Subject("element", held.element.identifier)
+    record("element.given_up", by=by, at=at, subject=subject, details={"resource": held.resource.code})
+    return held
 
 
 def _record(act: str, element: Element, made: Claim, *, by: Actor, at: datetime) -> None:

@@ -18,9 +18,15 @@ def cited_in(text: str) -> list[Regulation]:
     if not titles:
         return []
     by_title = list(Regulation.objects.filter(title__in=[*titles, *(f"中华人民共和国{t}" for t in titles)]))
-    known = {each.title for each in by_title} | {each.title.removeprefix("中华人民共和国") for each in by_title}
+    known = {each.title for each in by_title} | {
+        each.title.removeprefix("中华人民共和国") for each in by_title
+    }
     rest = {title for title in titles if title not in known}
-    short = [each for each in Regulation.objects.exclude(short_titles=[]) if rest & set(each.short_titles)] if rest else []
+    short = (
+        [each for each in Regulation.objects.exclude(short_titles=[]) if rest & set(each.short_titles)]
+        if rest
+        else []
+    )
     return list({each.pk: each for each in [*by_title, *short]}.values())
 
 

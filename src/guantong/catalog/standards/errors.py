@@ -28,3 +28,12 @@ class SourceTaken(GuantongError):
     status = 409
     zh = "数据元「{element}」已有数源部门 {holder}（一数一源）。如有异议，请写明理由提出争议。"
     en = "{holder} is the one source of {element} already. To contest that, state your reason as a dispute."
+
+
+class RevisionTaken(GuantongError):
+    """A revision of a code list was taken in before, with other codes."""
+
+    code = "codes_revision_taken"
+    status = 409
+    zh = "{standard} 的 {revision} 版已经收入，内容不同。请使用新的版本号。"
+    en = "Revision {revision} of {standard} was taken in already, with other codes; give this one another name."

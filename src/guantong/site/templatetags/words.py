@@ -7,9 +7,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
+from guantong.catalog.needs import queries as needs
+from guantong.catalog.standards import binding, citing
+from guantong.identity.models import Person
 from guantong.identity.queries import division_name
 from guantong.identity.roles import ROLE_NAMES
 from guantong.kit.errors import GuantongError
+from guantong.sharing import queries as sharing
 from guantong.site import words
 from guantong.site.names import Names
 
@@ -142,3 +146,28 @@ def duration(seconds: int) -> str:
             count = round(seconds / size)
             return (one if count == 1 else many) % {"n": count}
     return gettext("%(n)s seconds") % {"n": seconds}
+
+
+@register.simple_tag
+def cited(text: str) -> dict[str, Any]:
+    """Which regulations of the directory a text cites, and which titles it has none for."""
+    return {"known": citing.cited_in(text), "unknown": citing.uncited(text)}
+
+
+@register.simple_tag
+def forms_with(code: str) -> list[Any]:
+    """The forms that take values from an entry, and from which of its items."""
+    return binding.forms_with(code)
+
+
+@register.simple_tag
+def needed_by(resource: int) -> list[str]:
+    """Which service items need an entry (by its key) that is not shared."""
+    return needs.needed_by(resource)
+
+
+@register.simple_tag(takes_context=True)
+def grants_on(context: dict[str, Any], uses: list[tuple[str, str]]) -> list[Any]:
+    """The grants in force that read any of these items (entry's code, item), as far as the visitor may see them."""
+    visitor = getattr(context.get("request"), "user", None)
+    return sharing.grants_reading(uses, visitor) if isinstance(visitor, Person) else []
