@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
+from guantong.site.lineage.views import lineage
 from guantong.site.views import home, oversee, prove
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prove/mine/", prove.looked_at, name="looked-at"),
     path("prove/receipts/<str:digest>/", prove.receipt, name="receipt"),
     path("prove/receipts/<str:digest>/proof", prove.proof, name="receipt-proof"),
+    path("find/lineage/", lineage, name="lineage"),
     path("oversee/", oversee.overview, name="oversee"),
     path("oversee/journal/", oversee.journal, name="journal"),
     path("oversee/nodes/<str:code>/confirm", oversee.confirm_node, name="node-confirm"),

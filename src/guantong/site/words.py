@@ -83,6 +83,23 @@ KINDS: Final[Mapping[str, Words]] = {
         "day": _("date"),
         "choice": _("choice"),
     },
+    "lineage": {
+        "table": pgettext_lazy("lineage", "source table"),
+        "column": pgettext_lazy("lineage", "column"),
+        "entry": pgettext_lazy("lineage", "catalogue entry"),
+        "item": pgettext_lazy("lineage", "item"),
+        "element": pgettext_lazy("lineage", "data element"),
+        "grant": pgettext_lazy("lineage", "grant"),
+        "job": pgettext_lazy("lineage", "batch job"),
+        "target": pgettext_lazy("lineage", "consumer's table"),
+        "service": pgettext_lazy("lineage", "service item"),
+        "case": pgettext_lazy("lineage", "case"),
+    },
+    "lineage_side": {
+        "start": pgettext_lazy("lineage", "begin"),
+        "up": pgettext_lazy("lineage", "upstream"),
+        "down": pgettext_lazy("lineage", "downstream"),
+    },
     "link": {
         "": pgettext_lazy("link", "not looked at yet"),
         "well": pgettext_lazy("link", "in order"),
