@@ -19,10 +19,11 @@ from guantong.catalog.compiling_views import demand_own
 from guantong.catalog.errors import ContentWrong
 from guantong.catalog.models import ExtensionField, Resource
 from guantong.catalog.sheets import writing
+from guantong.catalog.sheets.cells import Cell
 from guantong.catalog.sheets.columns import Column, columns_with
 from guantong.catalog.sheets.guarding import bare, guarded
 from guantong.catalog.sheets.parsing import Fault, Table, judge, parse
-from guantong.catalog.sheets.reading import Cell, Sheet
+from guantong.catalog.sheets.reading import Sheet
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -172,6 +173,13 @@ def _judge_by_catalogue(
             f"只能导入本单位（{own.code}）的目录",
             f"only your own organisation's entries ({own.code})",
         )
+    name, row, place = entry.provider_name
+    if name and entry.values["provider"] == own.code and _narrow(name) != _narrow(own.name):
+        zh, en = (
+            f"名称与代码不符：{own.code} 是{own.name}",
+            f"name and code do not agree: {own.code} is {own.name}",
+        )
+        entry.faults.append(Fault(row, place, "信息资源提供方", name[:200], zh, en))
     if entry.code in seen and entry.code:
         fault("code", f"代码与第 {seen[entry.code]} 行重复", f"row {seen[entry.code]} has the same code")
     seen.setdefault(entry.code, entry.row)
@@ -187,6 +195,11 @@ def _judge_by_catalogue(
         fault("extension", error.details["why_zh"], error.details["why_en"])
     if entry.content is not None and len(msgspec.json.encode(entry.content)) > LARGEST_CONTENT:
         fault("content", "内容过长", "it is too long")
+
+
+def _narrow(name: str) -> str:
+    """A name without what typing adds: spaces, full-width letters and brackets."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", name))
 
 
 def _judged_by(entry: Parsed, fault: Any) -> None:

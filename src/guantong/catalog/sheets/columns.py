@@ -4,8 +4,10 @@ Writing and reading are each other's inverse, but for blanks at the ends of text
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
 from guantong.catalog import extensions
@@ -55,12 +57,17 @@ def heading(text: str) -> str:
     return _SPACES.sub("", text).lower()
 
 
+def narrow(text: str) -> str:
+    """Codes and numbers as typed with a Chinese keyboard: full-width letters and digits become the usual ones."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
 def _choice(words: Mapping[str, str], zh: str, en: str, **also: str) -> tuple[Read, Write, tuple[str, ...]]:
     """Codes by their Chinese words; the codes themselves and ``also`` are understood, too."""
     codes = {word: code for code, word in words.items()} | {code: code for code in words} | also
 
     def read(text: str) -> str:
-        found = codes.get(text) or codes.get(text.lower())
+        found = codes.get(text) or codes.get(narrow(text).lower())
         if found is None:
             raise CellWrong(
                 f"应为{zh}之一：{'、'.join(words.values())}", f"one of {en} is wanted: {', '.join(words)}"
@@ -140,6 +147,7 @@ def _truth(text: str) -> bool:
 
 def _count(lowest: int, highest: int) -> Read:
     def read(text: str) -> int:
+        text = narrow(text)
         if not re.fullmatch(r"[0-9]{1,10}", text) or not lowest <= int(text) <= highest:
             raise CellWrong(
                 f"应为 {lowest} 至 {highest} 的整数", f"a whole number from {lowest} to {highest}"
@@ -244,7 +252,7 @@ _CODES: tuple[Read, Write] = (_words, "\n".join)
 _YES: tuple[Read, Write, tuple[str, ...]] = (_truth, lambda value: "是" if value else "否", ("是", "否"))
 
 COLUMNS: Final[tuple[Column, ...]] = (
-    Column("code", "信息资源代码", "resource code", aliases=("资源代码", "目录代码")),
+    Column("code", "信息资源代码", "resource code", narrow, aliases=("资源代码", "目录代码")),
     Column("classification.0", "类", "class", aliases=("信息资源分类", "类名称")),
     Column("classification.1", "项", "sub-class", aliases=("项名称",)),
     Column("classification.2", "目", "group", aliases=("目名称",)),
@@ -269,7 +277,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         ("格式", "资源格式"),
     ),
     Column("items.label", "信息项名称", "item name", aliases=("信息项", "数据项名称")),
-    Column("items.name", "信息项英文名", "word in calls", aliases=("字段名", "英文名", "字段英文名")),
+    Column("items.name", "信息项英文名", "word in calls", narrow, aliases=("字段名", "英文名", "字段英文名")),
     Column(
         "items.type",
         "数据类型",
@@ -332,6 +340,12 @@ def columns_with(fields: Sequence[ExtensionField]) -> list[Column]:
 
 def _own(field: ExtensionField) -> Column:
     def read(text: str) -> extensions.Value:
+        if field.kind == "day" and re.fullmatch(r"[2-7][0-9]{4}", text):
+            meant = (date(1899, 12, 30) + timedelta(days=int(text))).isoformat()
+            raise CellWrong(
+                f"这是日期的序列号（{meant}），请把单元格设为日期格式，或写作 {meant}",
+                f"this is a day's serial number ({meant}); format the cell as a date, or write {meant}",
+            )
         try:
             value = extensions.read(field, text)
             extensions.check({field.name: value}, [field])

@@ -32,8 +32,8 @@ class TextUnreadable(FileRefused):
     """A text in an encoding we do not know."""
 
     code = "catalogue_file_encoding"
-    zh = "第 {byte} 个字节无法识别：文本应为 UTF-8 或 GB 18030 编码。"
-    en = "Byte {byte} cannot be read: texts are UTF-8 or GB 18030."
+    zh = "第 {byte} 个字节无法识别：文本应为 UTF-8、GB 18030 编码，或带标记的 UTF-16（Excel 的“Unicode 文本”）。"
+    en = "Byte {byte} cannot be read: texts are UTF-8, GB 18030, or UTF-16 with its mark."
 
 
 class FileTooLarge(FileRefused):
@@ -75,3 +75,11 @@ class FileEmpty(FileRefused):
     code = "catalogue_file_empty"
     zh = "表头之下没有目录。"
     en = "There are no entries below the headings."
+
+
+class MacrosInside(FileRefused):
+    """A workbook with a program in it."""
+
+    code = "catalogue_file_macros"
+    zh = "工作簿含有宏（程序）。请另存为不含宏的 .xlsx 后再导入。"
+    en = "The workbook has macros (a program) in it; save it as .xlsx without them and import that."

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from guantong.catalog.models import ExtensionField
+from guantong.catalog.sheets.cells import Cell
 from guantong.catalog.sheets.columns import CellWrong, Column, columns_with, heading
 from guantong.catalog.sheets.errors import FileEmpty, FileTooLarge, HeadingsMissing, SheetsMany
 from guantong.catalog.sheets.guarding import bare
-from guantong.catalog.sheets.reading import Cell, Sheet
+from guantong.catalog.sheets.reading import Sheet
 from guantong.catalog.types import ResourceContent
 
 MOST_ENTRIES = 20_000
@@ -52,6 +53,8 @@ class Parsed:
     cells: dict[str, tuple[int, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     content: ResourceContent | None = None
+    provider_name: tuple[str, int, int] = ("", 0, 0)
+    """What the file calls the provider, and where; whether that is their name the catalogue says."""
     bad: set[str] = field(default_factory=set)
     """Fields of which a cell is wrong: what follows from that is not told again."""
 
@@ -191,6 +194,8 @@ def _take(
             entry.faults.append(Fault(number, place, column.zh, cell.text[:200], zh, en))
             entry.bad.add(column.field.partition(".")[0])
 
+        if column.field == "provider_name" and cell.text and not entry.provider_name[0]:
+            entry.provider_name = (bare(cell.text), number, place)
         try:
             value = _value(cell, column, is_merged=(number, place) in merged)
         except CellWrong as error:

@@ -4,19 +4,21 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from typing import Any
+from itertools import islice
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
+from guantong.catalog.sheets.cells import Around, Cell, rows_of
 from guantong.catalog.sheets.errors import (
     FileNotRead,
     FileTooLarge,
+    MacrosInside,
     OldWorkbook,
     SheetHidden,
     TextUnreadable,
@@ -29,16 +31,6 @@ MOST_ROWS = 300_000
 MOST_COLUMNS = 200
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell [^>]*?ref=\"([A-Z]+[0-9]+:[A-Z]+[0-9]+)\"")
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell: its text, and whether it is a formula or an error of the spreadsheet program."""
-
-    text: str
-    is_formula: bool = False
-    is_error: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,40 +53,49 @@ def read(data: bytes) -> list[Sheet]:
         raise OldWorkbook
     if data.startswith(b"PK"):
         return _workbook(data)
-    return [Sheet("CSV", list(_numbered(_csv_rows(_text(data)))), [])]
+    return [Sheet("CSV", list(_numbered(enumerate(_csv_rows(_text(data)), start=1))), [])]
 
 
 def _workbook(data: bytes) -> list[Sheet]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > LARGEST_UNPACKED:
-                raise FileTooLarge(limit=f"{LARGEST_UNPACKED // 1_000_000} MB")
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
-            return [_sheet(sheet, archive) for sheet in book.worksheets if _is_wanted(sheet)]
+            _demand_small(archive)
+            return list(_sheets(data, archive))
     except (
         zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, OSError, EOFError,
-        SyntaxError, AttributeError, IndexError,
+        SyntaxError, AttributeError, IndexError, RuntimeError, NotImplementedError,
     ) as error:  # fmt: skip
         raise FileNotRead from error
 
 
-def _is_wanted(sheet: Any) -> bool:
-    """Whether a sheet is visible; a hidden one that holds anything is refused, so that nothing comes in unseen."""
-    if sheet.sheet_state == "visible":
-        return True
-    sheet.reset_dimensions()
-    for row in sheet.iter_rows(max_row=50, values_only=True):
-        if any(value not in (None, "") for value in row):
-            raise SheetHidden(sheet=sheet.title)
-    return False
+def _demand_small(archive: zipfile.ZipFile) -> None:
+    """Whether the parts unpack to what can be read, by what the file says of itself; reading stops at that, too."""
+    if sum(part.file_size for part in archive.infolist()) > LARGEST_UNPACKED:
+        raise FileTooLarge(limit=f"{LARGEST_UNPACKED // 1_000_000} MB unpacked / 解压后")
+    if any(part.filename.lower().endswith("vbaproject.bin") for part in archive.infolist()):
+        raise MacrosInside
 
 
-def _sheet(sheet: Any, archive: zipfile.ZipFile) -> Sheet:
-    sheet.reset_dimensions()
-    rows = ([_cell(cell) for cell in row[:MOST_COLUMNS]] for row in sheet.iter_rows())
-    path = sheet._worksheet_path.lstrip("/")  # noqa: SLF001 - openpyxl tells of merged cells only with all in memory
-    merged = [_bounds(found.decode()) for found in _MERGED.findall(_tail(archive, path))]
-    return Sheet(sheet.title, list(_numbered(rows)), merged)
+def _sheets(data: bytes, archive: zipfile.ZipFile) -> Iterator[Sheet]:
+    reader = ExcelReader(io.BytesIO(data), read_only=True)
+    reader.read_manifest()
+    reader.read_strings()
+    reader.read_workbook()
+    apply_stylesheet(reader.archive, reader.wb)
+    # What openpyxl itself goes by to tell days from numbers; its stubs do not know them.
+    days, times = (frozenset(getattr(reader.wb, name)) for name in ("_date_formats", "_timedelta_formats"))
+    around = Around(reader.shared_strings, days, times, reader.wb.epoch)
+    for sheet, relation in reader.parser.find_sheets():
+        if not relation.Type.endswith("/worksheet"):
+            continue
+        rows = rows_of(archive, relation.target, around, most_columns=MOST_COLUMNS)
+        if sheet.state not in {None, "visible"}:
+            if any(cell.text for _, row in islice(rows, 50) for cell in row):
+                raise SheetHidden(sheet=sheet.name)
+            continue
+        listed = list(_numbered(rows))
+        merged = [_bounds(found.decode()) for found in _MERGED.findall(_tail(archive, relation.target))]
+        yield Sheet(sheet.name, listed, merged)
 
 
 def _bounds(reference: str) -> tuple[int, int, int, int]:
@@ -115,47 +116,21 @@ def _tail(archive: zipfile.ZipFile, path: str) -> bytes:
     return b""
 
 
-def _numbered(rows: Iterator[list[Cell]]) -> Iterator[tuple[int, list[Cell]]]:
-    for number, row in enumerate(rows, start=1):
-        if number > MOST_ROWS:
+def _numbered(rows: Iterable[tuple[int, list[Cell]]]) -> Iterator[tuple[int, list[Cell]]]:
+    for count, (number, row) in enumerate(rows, start=1):
+        if count > MOST_ROWS:
             raise FileTooLarge(limit=f"{MOST_ROWS} rows / 行")
         if any(cell.text for cell in row):
             yield number, row
-
-
-def _cell(cell: Any) -> Cell:
-    value = cell.value
-    if value is None:
-        return Cell("")
-    kind = getattr(cell, "data_type", "")
-    if kind == "f" or not isinstance(value, str | int | float | bool | datetime | date | time):
-        return Cell(str(value), is_formula=True)
-    return Cell(_plain(value), is_error=kind == "e")
-
-
-def _plain(value: str | float | bool | datetime | date | time) -> str:
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return unescaped(str(value)).strip()
-
-
-def unescaped(text: str) -> str:
-    """Characters that XML cannot hold, as Excel writes them (``_x0001_``)."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _text(data: bytes) -> str:
     """UTF-8 with or without its mark, UTF-16 with it, or GB 18030, which Chinese Excel writes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
-    elif b"\0" in data:
-        raise FileNotRead
+    elif (nothing := data.find(b"\0")) >= 0:
+        is_text = any("名称" in data[:2000].decode(name, "ignore") for name in ("utf-16-le", "utf-16-be"))
+        raise TextUnreadable(byte=nothing + 1) if is_text else FileNotRead
     else:
         encodings = ["utf-8-sig", "gb18030"]
     for encoding in encodings:

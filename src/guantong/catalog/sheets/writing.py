@@ -83,7 +83,7 @@ def workbook(entries: Iterable[Entry], fields: Sequence[ExtensionField]) -> byte
             sheet.data_validations.append(rule)
     sheet.append([_heading(sheet, column) for column in columns])
     for row in rows_of(entries, columns):
-        sheet.append([_fit(text) for text in row])
+        sheet.append([_fit(text) or None for text in row])
     notes = book.create_sheet("填写说明")
     for zh, en in _NOTES:
         notes.append([zh, en])
@@ -149,7 +149,7 @@ def _heading(sheet: Any, column: Column) -> Any:
 
 
 def _fit(said: str) -> str:
-    """Without what XML cannot hold; :func:`guantong.catalog.sheets.reading.unescaped` brings it back."""
+    """Without what XML cannot hold; :func:`guantong.catalog.sheets.cells.unescaped` brings it back."""
     return _UNFIT.sub(lambda found: f"_x{ord(found[0][0]):04X}_" + found[0][1:], said)[:32_767]
 
 

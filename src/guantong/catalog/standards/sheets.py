@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from guantong.catalog.sheets.cells import Cell
 from guantong.catalog.sheets.errors import FileEmpty, HeadingsMissing
 from guantong.catalog.sheets.guarding import bare
 from guantong.catalog.sheets.parsing import Fault
-from guantong.catalog.sheets.reading import Cell, Sheet, read
+from guantong.catalog.sheets.reading import Sheet, read
 from guantong.catalog.standards.directories import Directory
 
 _HEADING_ROWS = 10
