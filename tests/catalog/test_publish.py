@@ -93,8 +93,9 @@ def test_the_feed_numbers_changes_once() -> None:
     by = cast.as_actor(cast.tian)
     assert actions.number_changes(by=by, at=NOON) == 1
     assert actions.number_changes(by=by, at=NOON) == 0
-    assert [change.number for change in queries.changes_after(0, nodes=[NODE], limit=9)] == [1]
-    assert queries.changes_after(1, nodes=[NODE], limit=9) == []
+    changes, looked_to = queries.changes_after(0, nodes=[NODE], limit=9)
+    assert ([change.number for change in changes], looked_to) == ([1], 1)
+    assert queries.changes_after(1, nodes=[NODE], limit=9) == ([], 1)
 
 
 def test_an_entry_under_review_stays_in_the_catalogue_and_in_force() -> None:

@@ -51,7 +51,7 @@ class Wire:
         self.said: dict[str, Any] = {}
         self.key = PROVINCE
 
-    def __call__(self, raw: bytes, hop: Node) -> tuple[int, bytes]:
+    def __call__(self, raw: bytes, _: Node) -> tuple[int, bytes]:
         if self.fails:
             raise self.fails
         if self.status in {200, 409}:
@@ -243,7 +243,7 @@ def test_an_answer_that_comes_after_a_new_beginning_moves_nothing(
 def test_the_feed_does_not_tell_a_neighbour_of_its_own_side_and_does_not_look_twice(wire: Wire) -> None:
     publish_many(1)
     Resource.objects.update(node="000000")
-    assert push() == 0
+    assert (push(), push(), wire.sent) == (1, 0, [])
     position = FeedPosition.objects.get()
     assert (position.number, position.looked_to) == (0, 1)
     Resource.objects.update(node=NODE)

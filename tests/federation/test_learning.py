@@ -350,3 +350,14 @@ def test_uses_of_elements_follow_the_newest_version() -> None:
     receive(chunk([change(3, version=3, code=code, said=bound)], after=2))
     receive(chunk([change(4, version=4, code=code, said=bound, is_withdrawal=True)], after=3))
     assert ElementUse.objects.count() == 0
+
+
+def test_entries_that_come_before_their_nodes_card_come_in_with_it() -> None:
+    town.tree()
+    Node.objects.filter(code="000000").update(is_confirmed=False)
+    receive(chunk([change(1, node="000000"), change(2, said={"name": " "})]))
+    assert learning.welcome(by=SYSTEM, at=NOON) == 0
+    Node.objects.filter(code="000000").update(is_confirmed=True)
+    assert learning.welcome(by=SYSTEM, at=NOON) == 1
+    assert list(RefusedEntry.objects.values_list("code", flat=True)) == ["resource_content_wrong"]
+    assert not OutboxMessage.objects.filter(payload__topic="feed.told", payload__payload__refused=2).exists()

@@ -44,6 +44,7 @@ __all__ = [
     "Move",
     "Need",
     "NeedMove",
+    "Numbering",
     "Parameter",
     "ReadingPosition",
     "Regulation",
@@ -156,6 +157,18 @@ class ResourceVersion(models.Model):
     def typed(self) -> ResourceContent:
         """The content as its type."""
         return msgspec.convert(self.content, ResourceContent)
+
+
+class Numbering(models.Model):
+    """变更编号: the last number given in the feed, in one row. It only grows, even when the last change lost its number."""
+
+    last = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "变更编号"
+
+    def __str__(self) -> str:
+        return str(self.last)
 
 
 class Act(models.TextChoices):

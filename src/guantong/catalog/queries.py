@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from django.db.models import F, Max, Q, QuerySet
 
 from guantong.catalog.errors import ResourceUnknown, TermsNotMet
-from guantong.catalog.models import Need, Resource, ResourceVersion, State, Yield
+from guantong.catalog.models import Need, Numbering, Resource, ResourceVersion, State, Yield
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import bureaus
 
 MOST_WORDS = 10
+SLAB = 500
+# So that a feed to which nothing of all this belongs gets on, but holds up no other.
+LOOKED_AT_ONCE = 20_000
 
 
 def published() -> QuerySet[Resource]:
@@ -84,27 +87,37 @@ def may_review(person: Person, resource: Resource) -> bool:
 
 
 def newest_number() -> int:
-    """The number of the last change that has one; 0 when nothing was ever published."""
-    return ResourceVersion.objects.aggregate(last=Max("number"))["last"] or 0
+    """The last number that a change was given; 0 when nothing was ever published."""
+    given = Numbering.objects.aggregate(last=Max("last"))["last"] or 0
+    return max(given, ResourceVersion.objects.aggregate(last=Max("number"))["last"] or 0)
 
 
-def changes_after(number: int, *, nodes: Sequence[str], limit: int) -> list[ResourceVersion]:
-    """The feed: what entries of ``nodes`` say now, of what was numbered after ``number``, in order.
+def changes_after(number: int, *, nodes: Sequence[str], limit: int) -> tuple[list[ResourceVersion], int]:
+    """The feed: what entries of ``nodes`` say now, of what was numbered after ``number``, in order; and how far was looked.
 
     A version that another has followed is left out: the newest one comes later in the feed, and says it all.
     """
-    return list(_changes(number, nodes).select_related("resource__provider").order_by("number")[:limit])
+    found: list[ResourceVersion] = []
+    looked_to, looked_at = number, 0
+    while len(found) < limit and looked_at < LOOKED_AT_ONCE:
+        # First the numbers alone: a statement that joins as well has been seen to sort the whole catalogue.
+        numbered = ResourceVersion.objects.filter(number__gt=looked_to).order_by("number")
+        slab = list(numbered.values_list("number", "pk")[:SLAB])
+        if not slab:
+            break
+        said = _said_now(nodes).filter(pk__in=[key for _, key in slab])
+        found += sorted(said.select_related("resource__provider"), key=lambda each: each.number or 0)
+        looked_to, looked_at = slab[-1][0] or 0, looked_at + len(slab)
+    return found, looked_to
 
 
 def count_changes(number: int, *, nodes: Sequence[str]) -> int:
-    """How many changes :func:`changes_after` would give in all."""
-    return _changes(number, nodes).count()
+    """How many changes for ``nodes`` wait after ``number``."""
+    return _said_now(nodes).filter(number__gt=number).count() if number < newest_number() else 0
 
 
-def _changes(number: int, nodes: Sequence[str]) -> QuerySet[ResourceVersion]:
-    return ResourceVersion.objects.filter(
-        number__gt=number, resource__node__in=nodes, version=F("resource__live_version")
-    )
+def _said_now(nodes: Sequence[str]) -> QuerySet[ResourceVersion]:
+    return ResourceVersion.objects.filter(resource__node__in=nodes, version=F("resource__live_version"))
 
 
 def live_versions() -> QuerySet[ResourceVersion]:

@@ -18,7 +18,14 @@ from guantong.counter import actions as counter
 from guantong.dispatch import actions as dispatch
 from guantong.evidence.spool import Spool
 from guantong.federation import keyset, queries
-from guantong.federation.actions import feed, joining, messages, publishing, undoing
+from guantong.federation.actions import (
+    feed,
+    joining,
+    learning,
+    messages,
+    publishing,
+    undoing,
+)
 from guantong.federation.keys import node_key
 from guantong.federation.models import Node
 from guantong.journal import actions as journal
@@ -104,6 +111,7 @@ class Worker:
         """
         while undoing.carry_on(by=self._by, at=clock.now()) and not self._stopping.is_set():
             pass
+        learning.welcome(by=self._by, at=clock.now())
         waiting = queries.neighbours()
         while waiting and not self._stopping.is_set():
             waiting = [neighbour for neighbour in waiting if self._push_to(neighbour)]

@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection, transaction
 
 from guantong.catalog.actions.drafting import _resting_state, _show
-from guantong.catalog.models import ElementUse, Resource, ResourceVersion, State
+from guantong.catalog.models import ElementUse, Numbering, Resource, ResourceVersion, State
 from guantong.catalog.queries import newest_number
 from guantong.catalog.types import ResourceContent
 from guantong.journal.actions import record
@@ -49,6 +49,7 @@ def _number_changes(*, by: Actor, at: datetime) -> int:
         cursor.execute(_NUMBERING, [last, NUMBERED_AT_ONCE])
         count = int(cursor.rowcount)
     if count:
+        Numbering.objects.update_or_create(pk=1, defaults={"last": last + count})
         subject = Subject("feed", str(last + count))
         record("feed.numbered", by=by, at=at, subject=subject, details={"changes": count})
     return count

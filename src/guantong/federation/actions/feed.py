@@ -48,10 +48,15 @@ def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int
     )
     if position.next_attempt_at and position.next_attempt_at > at:
         return 0
-    chunk = _next_chunk(position, settings=settings, at=at)
-    if chunk is None:
-        return 0
-    head, body = chunk
+    seen = max(position.looked_to, position.number)
+    changes, looked_to = catalog_queries.changes_after(
+        seen, nodes=queries.told_to(neighbour.code), limit=chunks.MOST_ENTRIES
+    )
+    if not changes:
+        # Unless somebody has begun anew meanwhile.
+        FeedPosition.objects.filter(pk=position.pk, series=position.series).update(looked_to=looked_to)
+        return looked_to - seen
+    head, body = _next_chunk(position, changes, looked_to, settings=settings, at=at)
     try:
         answer = _post(chunks.seal(head, body, node_key(settings)), head, neighbour)
     except GuantongError as error:
@@ -91,27 +96,23 @@ def try_again(neighbour: Node, *, by: Actor, at: datetime) -> None:
 
 
 def _next_chunk(
-    position: FeedPosition, *, settings: Settings, at: datetime
-) -> tuple[chunks.Head, bytes] | None:
-    newest = catalog_queries.newest_number()
-    nodes = queries.told_to(position.neighbour)
-    changes = catalog_queries.changes_after(
-        max(position.looked_to, position.number), nodes=nodes, limit=chunks.MOST_ENTRIES
-    )
-    if not changes:
-        if position.looked_to < newest:
-            FeedPosition.objects.filter(pk=position.pk).update(looked_to=newest)
-        return None
+    position: FeedPosition,
+    changes: list[ResourceVersion],
+    looked_to: int,
+    *,
+    settings: Settings,
+    at: datetime,
+) -> tuple[chunks.Head, bytes]:
     lines = _within(chunks.LARGEST_UNPACKED, [msgspec.json.encode(_change(each)) for each in changes])
-    is_last = len(lines) == len(changes) < chunks.MOST_ENTRIES
+    lines = lines[: chunks.MOST_ENTRIES]
     body, size, digest = chunks.pack(lines, settings.suite)
     head = chunks.Head(
         sender=settings.node,
         to=position.neighbour,
         series=position.series or clock.rfc3339(at),
         after=position.number,
-        until=newest if is_last else changes[len(lines) - 1].number or 0,
-        newest=newest,
+        until=looked_to if len(lines) == len(changes) else changes[len(lines) - 1].number or 0,
+        newest=max(catalog_queries.newest_number(), looked_to),
         entries=len(lines),
         size=size,
         digest=digest,

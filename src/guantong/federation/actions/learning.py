@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from guantong.catalog import actions as catalog
 from guantong.catalog.types import Change, ResourceContent
@@ -17,6 +18,7 @@ from guantong.federation.errors import (
     FeedStale,
     FeedStopped,
     MessageNotEntitled,
+    NodeUnknown,
 )
 from guantong.federation.feed import chunks
 from guantong.federation.keys import node_key
@@ -304,12 +306,27 @@ def _slabs(values: Sequence[T]) -> list[Sequence[T]]:
 @transaction.atomic
 def retry_refused(sender: Node, *, by: Actor, at: datetime) -> tuple[int, int]:
     """Try to take in what was refused of a neighbour's feed; how many entries came in, and how many are refused still."""
-    waiting = list(RefusedEntry.objects.filter(sender=sender.code).values_list("pk", flat=True))
-    before = len(waiting)
-    for slab in _slabs(waiting):
-        rows = RefusedEntry.objects.select_for_update().filter(pk__in=slab)
-        _apply([(row.number, row.change.encode()) for row in rows], sender, by=by, at=at)
-    after = RefusedEntry.objects.filter(sender=sender.code).count()
+    return _retry(sender, RefusedEntry.objects.filter(sender=sender.code), by=by, at=at)
+
+
+@transaction.atomic
+def welcome(*, by: Actor, at: datetime) -> int:
+    """Take in entries that came before the card of their node did; how many. Only the worker calls this."""
+    known = Node.objects.filter(is_confirmed=True).values_list("code", flat=True)
+    early = RefusedEntry.objects.filter(code=NodeUnknown.code, node__in=known)
+    senders = list(early.order_by().values_list("sender", flat=True).distinct())
+    return sum(
+        _retry(queries.confirmed(sender), early.filter(sender=sender), by=by, at=at)[0] for sender in senders
+    )
+
+
+def _retry(sender: Node, rows: QuerySet[RefusedEntry], *, by: Actor, at: datetime) -> tuple[int, int]:
+    held = RefusedEntry.objects.filter(sender=sender.code)
+    before = held.count()
+    for slab in _slabs(list(rows.values_list("pk", flat=True))):
+        again = RefusedEntry.objects.select_for_update().filter(pk__in=slab)
+        _apply([(row.number, row.change.encode()) for row in again], sender, by=by, at=at)
+    after = held.count()
     details = {"taken": before - after, "refused": after}
     record("entries.retried", by=by, at=at, subject=Subject("node", sender.code), details=details)
     _tell(sender, by=by, at=at)

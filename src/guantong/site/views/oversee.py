@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from guantong.federation.actions.joining import confirm, reject
 from guantong.federation.cards import fingerprint, read_card
-from guantong.federation.models import FeedPosition, Node, PublishedBundle
+from guantong.federation.models import Node, PublishedBundle
+from guantong.federation.standing import standings
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.actions import drop_message, retry_message, settle_alert
 from guantong.journal.models import Alert, Entry, OutboxMessage, Receipt
@@ -31,12 +32,12 @@ CHART_DAYS = 14
 def overview(request: HttpRequest) -> HttpResponse:
     """The node at a glance: its neighbours, what waits, what was refused, what the bundle holds."""
     demand(request.user, "alert:read")
-    feeds = {feed.neighbour: feed for feed in FeedPosition.objects.all()}
+    feeds = standings()
     nodes = [
         {
             "node": node,
             "fingerprint": fingerprint(read_card(node.card.encode())),
-            "feed": feeds.get(node.code),
+            "feeds": [each for each in feeds if each.node.code == node.code],
         }
         for node in Node.objects.order_by("is_confirmed", "code")
     ]
