@@ -5,16 +5,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psycopg
 import pytest
 from tests.cast import NOON, Cast, assemble, publish_permits
 
 from guantong.bundle.files import NAMES
 from guantong.catalog import actions
+from guantong.catalog.harvesting import reading
 from guantong.catalog.links import fitting, probing
 from guantong.catalog.links.errors import NothingLinked
 from guantong.catalog.links.types import SeenColumn, Verdict, kind_of
@@ -242,10 +244,11 @@ def test_an_interface_leads_nowhere_else(cast: Cast) -> None:
         assert look(link, known).faults == [{"code": "interface_failed", "detail": "302"}]
         assert inner.asked == [], "a redirect is not followed"
     base = "http://127.0.0.1:9/x"
-    for path in ("//evil.example/", "http://evil.example/", "/\\evil.example", "evil", "", "@evil.example/"):
+    elsewhere = ("//evil.example/", "http://evil.example/", "/\\evil.example", "evil", "", "@evil.example/")
+    for path in (*elsewhere, "/a/../b", "/..", "/%2e%2E/admin", "/.%2e/x", "/%252e%252e/x", "/./x"):
         with pytest.raises(DestinationNotAllowed):
             probing.address_of(base, path)
-    assert probing.address_of(base, "/a/../b") == "http://127.0.0.1:9/x/a/../b"
+    assert probing.address_of(base, "/a/b?c=../d") == "http://127.0.0.1:9/x/a/b?c=../d"
 
 
 def test_columns_are_suggested_by_word_comment_and_kind() -> None:
@@ -280,3 +283,32 @@ def test_columns_are_suggested_by_word_comment_and_kind() -> None:
 )
 def test_what_fits(item: str, column: str, is_fit: bool) -> None:
     assert fitting.is_fit(item, column) is is_fit
+
+
+@pytest.mark.parametrize("server", ["postgresql", "mysql"])
+def test_other_databases_are_watched_the_same(
+    cast: Cast, request: pytest.FixtureRequest, server: str
+) -> None:
+    address = request.getfixturevalue("postgresql_url" if server == "postgresql" else "mariadb_url")
+    telling = f"permits_{server}"
+    if server == "postgresql":
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"CREATE TABLE {telling} (sfzh text, xzqh text, yxqz date, gxsj timestamptz)")
+            connection.execute(
+                f"INSERT INTO {telling} VALUES ('1', '2', '2027-01-01', '2026-11-19T00:00:00Z')"
+            )
+    else:
+        with closing(reading.mysql_connection(address)) as connection, connection.cursor() as cursor:
+            connection.rollback()
+            cursor.execute("SET SESSION TRANSACTION READ WRITE")
+            cursor.execute(f"CREATE TABLE {telling} (sfzh text, xzqh text, yxqz date, gxsj datetime)")
+            cursor.execute(f"INSERT INTO {telling} VALUES ('1', '2', '2027-01-01', '2026-11-19 08:00:00')")
+            connection.commit()
+    link = linked(cast, dialect=server, table=telling)
+    health = look(link, {"police": address})
+    assert (health.state, health.rows) == ("well", 1)
+    assert health.newest_at == datetime(2026, 11, 19, tzinfo=UTC)
+    link.fresh = "gone"
+    assert look(link, {"police": address}, minutes=15).newest_at is None
+    link.columns = {"valid_to": "sfzh", "id_number": "gxsj2"}
+    assert [fault["column"] for fault in look(link, {"police": address}, minutes=30).faults] == ["gxsj2"]

@@ -103,9 +103,16 @@ def _interface(address: str, path: str) -> "Seen | Verdict":
 
 
 def address_of(base: str, path: str) -> str:
-    """The path below its base address; :class:`DestinationNotAllowed` for one that would lead elsewhere."""
+    """The path below its base address; :class:`DestinationNotAllowed` for one that would lead elsewhere or out of it."""
     origin = origin_of(base)
-    if not path.startswith("/") or path.startswith("//") or "\\" in path or urlsplit(path).netloc:
+    steps = unquote(unquote(path.partition("?")[0])).split("/")
+    if (
+        {".", ".."} & set(steps)
+        or not path.startswith("/")
+        or path.startswith("//")
+        or "\\" in path
+        or urlsplit(path).netloc
+    ):
         raise DestinationNotAllowed(origin=origin)
     return base.rstrip("/") + path
 
