@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from guantong.catalog.links.models import LinkCheck, LinkHealth, LinkState
-from guantong.catalog.links.types import Kind, kind_of
+from guantong.catalog.links.types import INTERFACE, Kind, kind_of
 from guantong.catalog.needs.models import Need, NeedMove, ReadingPosition, Yield
 from guantong.catalog.search.models import SavedSearch  # noqa: F401 - one of the models of this application
 from guantong.catalog.standards.models import (
@@ -300,6 +300,11 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}.{self.table}"
+
+    @classmethod
+    def served(cls) -> "models.QuerySet[Link]":
+        """Those whose data the gateway and batches serve; interfaces are catalogued and watched, not yet served."""
+        return cls.objects.exclude(dialect=INTERFACE)
 
     @property
     def kind(self) -> Kind:

@@ -13,7 +13,6 @@ from guantong.bundle.sealing import open_bundle, seal
 from guantong.catalog import queries as catalog
 from guantong.catalog.actions import read_content
 from guantong.catalog.errors import ContentWrong
-from guantong.catalog.links.types import INTERFACE
 from guantong.catalog.models import Link
 from guantong.catalog.types import ResourceContent
 from guantong.dispatch import queries as dispatch
@@ -205,8 +204,7 @@ def _bindings() -> dict[str, bundle.Binding]:
             columns=link.columns,
             max_rows=link.max_rows,
         )
-        # The gateway serves tables and files; an interface's link is catalogued and watched, not yet served.
-        for link in Link.objects.exclude(dialect=INTERFACE).select_related("resource")
+        for link in Link.served().select_related("resource")
     }
 
 
