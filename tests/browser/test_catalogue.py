@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from guantong.catalog import actions
-from guantong.catalog.models import ImportBatch
+from guantong.catalog.models import ImportBatch, Need, Resource
+from guantong.catalog.types import ItemNeeds, Wanted
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
 from tests.cast import NODE, PERMITS, Cast, assemble, content, publish_permits
@@ -50,6 +52,7 @@ def furnished(folder: Path) -> tuple[Cast, dict[str, dict[str, str]]]:
     actions.state_needs(
         [("居住证信息", "入学", ""), ("不动产登记", "入学", "")], organisation=cast.education, by=by, at=at
     )
+    lists_of(cast)
     luo = Client()
     luo.force_login(cast.luo)
     bad = "信息资源代码,信息资源名称,共享类型,信息项名称\n3070511600001/000009,甲,随便,乙\n,丙,有条件共享,=1+1\n"
@@ -78,8 +81,61 @@ def furnished(folder: Path) -> tuple[Cast, dict[str, dict[str, str]]]:
             "duties": "/find/duties/",
             "fields": "/find/fields/",
         },
-        "tian": {"demand": "/find/duties/?list=demand", "todo": "/todo/", "review": "/find/drafts/"},
+        "tian": {
+            "demand": "/find/duties/?list=demand",
+            "todo": "/todo/",
+            "review": "/find/drafts/",
+            "yields": "/find/duties/?list=yields",
+            "negative": "/find/duties/?list=negative",
+            "late": "/find/duties/?list=late",
+            "need": f"/find/needs/{Need.objects.get(wanted='不动产登记').pk}/",
+            "element-edit": "/find/directories/element/DE00001/edit",
+            "element-import": "/find/directories/element/import",
+            "code-lists": "/find/codes/",
+            "regulations": "/find/directories/regulation/",
+            "regulation": "/find/directories/regulation/LAW00001/",
+            "forms": "/find/directories/form/",
+            "form": "/find/directories/form/FORM00001/",
+            "form-edit": "/find/directories/form/new",
+            "parameters": "/find/directories/parameter/",
+            "parameter": "/find/directories/parameter/P00001/",
+            "dictionary": "/find/dictionary/?organisation=公安",
+            "technical": "/find/dictionary/?kind=technical&organisation=公安",
+            "conformances": "/find/conformance/",
+        },
+        "xu": {"need-own": f"/find/needs/{Need.objects.get(wanted='居住').pk}/", "todo-xu": "/todo/"},
     }
+
+
+def lists_of(cast: Cast) -> None:
+    """Needs in several states, directories with something in them, an entry that is late."""
+    at = clock.now()
+    actions.state_needs([("居住", "租房补贴", "")], organisation=cast.education, by=SYSTEM, at=at)
+    child = ItemNeeds(
+        cast.education.code,
+        "511A0138000000",
+        "入学",
+        [Wanted("出生医学证明", law="义务教育法")],
+        ["入学通知书"],
+    )
+    actions.declare_item_needs([child], by=SYSTEM, at=at)
+    title, number = "中华人民共和国居民身份证法", "主席令第四号"
+    law = {"title": title, "document_number": number, "rank": "法律", "in_force_on": "2004-01-01"}
+    actions.keep_listing("regulation", law, by=SYSTEM, at=at)
+    fields = f"身份证号 | id_number | C | 18 | DE00001 | {PERMITS} | id_number\n监护人意见 | opinion | M"
+    form = {
+        "name": "入学申请表",
+        "organisation": cast.education.code,
+        "service_item": "入学",
+        "fields": fields,
+    }
+    actions.keep_listing("form", form, by=SYSTEM, at=at)
+    age = {"label": "入学年龄", "kind": "数值", "value": "6", "unit": "周岁", "valid_from": "2026-01-01"}
+    actions.keep_listing("parameter", age, by=SYSTEM, at=at)
+    actions.keep_listing(
+        "parameter", {**age, "value": "7", "valid_from": "2026-09-01"}, identifier="P00001", by=SYSTEM, at=at
+    )
+    Resource.objects.filter(code=PERMITS).update(stale_on=date(2026, 1, 5))
 
 
 def pictured(page: Page, name: str, language: str) -> None:
@@ -145,8 +201,47 @@ def test_an_entry_from_the_form_to_the_catalogue(live_server: LiveServer) -> Non
         bureau.get_by_role("button", name="发布所选").click()
         expect(bureau.locator(".notice")).to_contain_text("1 条办成")
         stranger = browser.new_page()
-        stranger.goto(entry)
+        stranger.goto(f"{address}/find/?q=出租房屋")
+        stranger.get_by_role("link", name="出租房屋登记").first.click()
+        expect(stranger).to_have_url(entry)
         expect(stranger.locator("h1")).to_have_text("出租房屋登记")
         expect(stranger.locator("#items")).to_be_visible()
+
+    in_chromium(work)
+
+
+def test_an_element_is_edited_and_a_need_answered(live_server: LiveServer) -> None:
+    cast = assemble()
+    actions.load_standards(revision="2026", by=SYSTEM, at=clock.now())
+
+    def work(browser: Browser) -> None:
+        address = live_server.url
+        bureau = visit(browser, address, "tian", "zh", [])
+        bureau.goto(f"{address}/find/elements/DE00008/")
+        bureau.get_by_role("link", name="编辑").click()
+        bureau.get_by_label("同义词").fill("电话\n手机号\n联系方式")
+        bureau.get_by_label("修改原因（随修订保存）").fill("补充同义词")
+        bureau.get_by_role("button", name="保存").click()
+        expect(bureau.locator("main")).to_contain_text("联系方式")
+        expect(bureau.locator("main")).to_contain_text("补充同义词")
+        needing = visit(browser, address, "xu", "zh", [])
+        needing.goto(f"{address}/find/duties/?list=demand")
+        needing.locator("#needs").fill("不动产登记 | 入学 | 义务教育法")
+        needing.get_by_role("button", name="提出需求").click()
+        bureau.goto(f"{address}/todo/")
+        bureau.get_by_role("link", name="不动产登记").click()
+        bureau.locator("summary", has_text="依法负责").click()
+        bureau.locator("#provider").select_option(cast.police.code)
+        bureau.locator("#law").fill("《不动产登记暂行条例》")
+        bureau.get_by_role("button", name="交办", exact=True).click()
+        asked = visit(browser, address, "luo", "zh", [])
+        asked.goto(f"{address}/todo/")
+        asked.get_by_role("link", name="不动产登记").click()
+        asked.get_by_label("本部门不掌握，理由如下").check()
+        asked.get_by_label("理由", exact=True).fill("由自然资源部门掌握")
+        asked.get_by_role("button", name="答复").click()
+        expect(asked.locator("h1 + p")).to_contain_text("不掌握")
+        needing.reload()
+        expect(needing.locator("main")).to_contain_text("已答复不掌握")
 
     in_chromium(work)

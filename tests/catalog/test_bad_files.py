@@ -19,6 +19,8 @@ from guantong.catalog.sheets.errors import FileRefused
 
 pytestmark = pytest.mark.django_db
 CODE = "3070511600001/000007"
+# Letters and digits as a Chinese keyboard types them.
+WIDE = {ord(sign): ord(sign) + 0xFEE0 for sign in "aeflmnu0123456789"}
 
 
 def with_part(data: bytes, name: str, content: bytes) -> bytes:
@@ -119,19 +121,8 @@ def test_dates_numbers_blanks_and_full_width_signs_are_read_as_meant() -> None:
     cast = assemble()
     ExtensionField.objects.create(name="since", label="起始日", kind="day")
     headings = [*HEADINGS, "数据长度", "起始日"]
-    row = [
-        " 3070511600001/000007 ",
-        "户籍信息　",
-        POLICE,
-        " 有条件共享",
-        "办事 ",
-        "姓名",
-        "ｆｕｌｌ_ｎａｍｅ",
-        "C",
-        "３",
-        20.0,
-        date(2026, 11, 22),
-    ]
+    typed = [" 3070511600001/000007 ", "户籍信息\u3000", POLICE, " 有条件共享", "办事 ", "姓名"]
+    row = [*typed, "full_name".translate(WIDE), "C", "3".translate(WIDE), 20.0, date(2026, 11, 22)]
     batch = handed_in(cast, sheet(row, headings=headings))
     assert batch.faults == []
     draft = Resource.objects.get(code=CODE).draft

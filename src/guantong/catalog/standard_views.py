@@ -117,10 +117,18 @@ def element(request: HttpRequest, identifier: str) -> HttpResponse:
             ],
             "may_keep": may_keep(person, DIRECTORIES["element"]),
             "source": claims.filter(state="authoritative").first(),
-            "claimable": users.filter(provider=own) if own and may(person, "element:claim") else [],
+            "claimable": _claimable(users, found, own) if own and may(person, "element:claim") else [],
             "may_settle": may(person, "element:settle") and code in bureaus(code and _node(person)),
         },
     )
+
+
+def _claimable(users: QuerySet[Resource], element: Element, own: int) -> QuerySet[Resource]:
+    """The department's own entries that use the element and have not claimed it; none while it is the source."""
+    held = element.claims.filter(state__in=["authoritative", "disputed"])
+    if element.is_retired or held.filter(organisation=own).exists():
+        return users.none()
+    return users.filter(provider=own)
 
 
 def _asks(form: BusinessForm, identifier: str) -> bool:
