@@ -4,13 +4,14 @@ import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "guantong"
-CONTROL = {"journal", "identity", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"}
+CONTROL = {"journal", "identity", "notices", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"}
 DOORS = {"actions", "queries", "types", "errors", "models"}
-# Workflow's interface is its engine: a run is a value, not a row, and expressions say what values are. Whether a day is
-# worked is a function that every room asks.
+# Workflow's interface is its engine: a run is a value, not a row; expressions say what values are, diagrams what a
+# flow declares. Whether a day is worked is a function that every room asks.
 MORE_DOORS = {
     ("workflow", "engine"),
     ("workflow", "expressions"),
+    ("workflow", "diagrams"),
     ("workflow", "drawing"),
     ("identity", "workdays"),
 }

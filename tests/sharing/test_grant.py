@@ -85,8 +85,10 @@ def test_a_refusal_gives_its_reason_and_ends_the_request() -> None:
     publish_permits(cast)
     asked = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
     with pytest.raises(ReasonMissing):
-        actions.decide(asked, "refused", reason=" ", by=cast.as_actor(cast.jiang), at=NOON)
-    actions.decide(asked, "refused", reason="用途不明", by=cast.as_actor(cast.jiang), at=NOON)
+        actions.decide(asked, "refused", reason=" ", ground="no_duty", by=cast.as_actor(cast.jiang), at=NOON)
+    actions.decide(
+        asked, "refused", reason="用途不明", ground="no_basis", by=cast.as_actor(cast.jiang), at=NOON
+    )
     with pytest.raises(RequestStateWrong):
         actions.decide(asked, "approved", by=cast.as_actor(cast.tian), at=NOON)
     assert not Grant.objects.exists()
@@ -271,7 +273,14 @@ def test_many_steps_wait_without_trouble() -> None:
     copies = [Request(**values, number=f"N{number}") for number in range(1200)]
     made = Request.objects.bulk_create(copies)
     Step.objects.bulk_create(
-        Step(request=each, position=0, kind="provider", decider=cast.police.code, decider_name="x")
+        Step(
+            request=each,
+            position=0,
+            kind="provider",
+            task="provider",
+            decider=cast.police.code,
+            decider_name="x",
+        )
         for each in made
     )
     assert queries.to_decide(cast.police.code).count() == 1201

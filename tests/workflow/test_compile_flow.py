@@ -74,7 +74,15 @@ REFUSED = {
         flow('<bpmn:startEvent id="s"><bpmn:timerEventDefinition/></bpmn:startEvent>'),
         "timer_refused",
     ),
-    "user task": (line(task("userTask", "n0")), "element_outside_subset"),
+    "a user task that says nothing of who decides": (line(task("userTask", "n0")), "declaration_incomplete"),
+    "a user task in a flow that looks things up": (
+        line(task("userTask", "n0", extended('<gt:decision role="provider"/>'))),
+        "element_outside_subset",
+    ),
+    "a user task with days that are none": (
+        line(task("userTask", "n0", extended('<gt:decision role="provider" days="-1"/>'))),
+        "declaration_incomplete",
+    ),
     "call activity": (line('<bpmn:callActivity id="n0" calledElement="x"/>'), "element_outside_subset"),
     "loop": (
         line(task("serviceTask", "n0", "<bpmn:standardLoopCharacteristics/>")),

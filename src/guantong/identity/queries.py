@@ -1,5 +1,6 @@
 """Who someone is, and whether they may."""
 
+import re
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AnonymousUser
@@ -9,6 +10,7 @@ from guantong.identity.models import Application, Division, Organisation, Person
 from guantong.identity.roles import ROLES
 from guantong.journal.types import Actor
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LOCK_MINUTES = 15
 # An account from one address; an account from anywhere; an address, which a whole office may share.
 FAILURES_OF_BOTH, FAILURES_OF_ACCOUNT, FAILURES_OF_ADDRESS = 5, 20, 100
@@ -32,6 +34,14 @@ def actor(person: Person) -> Actor:
     """``person`` as the journal writes them down."""
     code = person.organisation.code if person.organisation else ""
     return Actor("person", str(person.uuid), person.full_name or person.username, code)
+
+
+def holds(by: Actor, permission: str) -> bool:
+    """Whether ``by`` is a person of this node who may, for acts that no program and no other node can do."""
+    if by.kind != "person" or not _UUID.fullmatch(by.id):
+        return False
+    person = Person.objects.filter(uuid=by.id).select_related("organisation").first()
+    return person is not None and may(person, permission) and actor(person).organisation == by.organisation
 
 
 def organisation(code: str) -> Organisation | None:

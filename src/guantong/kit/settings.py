@@ -96,6 +96,16 @@ class Settings:
     catalogue_department_days: int = 2
     # Working days of the data bureau's review of a catalogue entry.
     catalogue_bureau_days: int = 2
+    # Working days within which a department reviews its own request before it goes to the provider.
+    request_consumer_days: int = 2
+    # Working days within which a provider answers a request.
+    request_provider_days: int = 10
+    # Working days within which a data bureau answers a request.
+    request_bureau_days: int = 5
+    # Working days by which a decision may be put off, once, with a reason.
+    request_extension_days: int = 10
+    # Working days within which a department adds to a request that was sent back.
+    request_supplement_days: int = 5
     # Working days within which whoever is asked for data that nobody provides answers.
     catalogue_answer_days: int = 10
     # Search server (OpenSearch), https://host:9200/alias; empty means an index in the node's folder.

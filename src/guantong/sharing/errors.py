@@ -118,3 +118,147 @@ class TermsWrong(GuantongError):
     status = 422
     zh = "授权内容有误：{why_zh}。"
     en = "The terms are wrong: {why_en}."
+
+
+class GroundUnknown(GuantongError):
+    """A refusal names none of the grounds on which a request may be refused."""
+
+    code = "ground_unknown"
+    status = 422
+    zh = "不同意须从法定理由中选择一项。"
+    en = "A refusal must name one of the grounds in law."
+
+
+class ToldAlready(GuantongError):
+    """The consumer was told once what is missing; it is now decided on what is there."""
+
+    code = "told_already"
+    status = 409
+    zh = "申请 {request} 已一次性告知过补正内容，请按现有材料审批。"
+    en = "Request {request} was sent back once already; decide on what is there."
+
+
+class RequestNotReturned(GuantongError):
+    """Only a request that was sent back can be supplemented."""
+
+    code = "request_not_returned"
+    status = 409
+    zh = "申请 {request} 当前状态为「{state}」，不需要补正。"
+    en = "Request {request} is {state}; there is nothing to add."
+
+
+class RequestClosed(GuantongError):
+    """The request has been decided or withdrawn."""
+
+    code = "request_closed"
+    status = 409
+    zh = "申请 {request} 已办结（{state}）。"
+    en = "Request {request} is closed ({state})."
+
+
+class NotYourRequest(GuantongError):
+    """Only the department that asks may change or withdraw what it asks."""
+
+    code = "not_your_request"
+    status = 403
+    zh = "只有申请方可以补正或撤回申请。"
+    en = "Only the department that asks may add to its request or withdraw it."
+
+
+class OwnResource(GuantongError):
+    """A department asks for its own data."""
+
+    code = "own_resource"
+    status = 422
+    zh = "该资源由贵机构提供，使用自己的数据不需要申请。"
+    en = "Your organisation provides this resource; you need not ask for your own data."
+
+
+class NarrowingWidens(GuantongError):
+    """An approver would grant what was not asked, or what an earlier one took away."""
+
+    code = "narrowing_widens"
+    status = 422
+    zh = "审批只能缩减，不能超出申请：{what_zh}。"
+    en = "An approval can only take away; this is more than was asked: {what_en}."
+
+
+class PaperUnfit(GuantongError):
+    """A scan that is none, or too large."""
+
+    code = "paper_unfit"
+    status = 422
+    zh = "扫描件应为 PDF、JPEG 或 PNG，不超过 {limit} MB。"
+    en = "A scan is a PDF, JPEG or PNG of at most {limit} MB."
+
+
+class PaperIncomplete(GuantongError):
+    """A scan without what makes it a record."""
+
+    code = "paper_incomplete"
+    status = 422
+    zh = "登记纸质件还缺：{missing_zh}。"
+    en = "To register the paper, add: {missing_en}."
+
+
+class FlowUnfit(GuantongError):
+    """A flow that cannot serve approvals; nothing is published."""
+
+    code = "flow_unfit"
+    status = 422
+    zh = "该流程不能用于审批：{why_zh}。"
+    en = "This flow cannot serve approvals: {why_en}."
+
+
+class ApprovalMissing(GuantongError):
+    """A grant would be issued without every approval that it needs: the node's flow was changed by hand."""
+
+    code = "approval_missing"
+    status = 409
+    zh = "申请 {request} 缺少提供方的同意，不能授权。"
+    en = "Request {request} lacks its provider's approval and cannot be granted."
+
+
+class StepNotOpen(GuantongError):
+    """There is no decision that waits for this."""
+
+    code = "step_not_open"
+    status = 409
+    zh = "该环节不在办理中。"
+    en = "That step is not waiting."
+
+
+class ExtendedAlready(GuantongError):
+    """A deadline is extended once."""
+
+    code = "extended_already"
+    status = 409
+    zh = "该环节已延期一次，不能再延。"
+    en = "This step was extended once and cannot be again."
+
+
+class ResourceWithdrawn(GuantongError):
+    """The entry went out of force while a request for it was on its way."""
+
+    code = "resource_withdrawn"
+    status = 409
+    zh = "信息资源 {resource} 已下线，不能再授权。"
+    en = "The resource {resource} was withdrawn and can no longer be granted."
+
+
+class ReviewWrong(GuantongError):
+    """A request comes with reviews that its own node cannot have made."""
+
+    code = "review_wrong"
+    status = 422
+    zh = "申请所附的内部审核不成立。"
+    en = "The reviews that the request brings cannot be its own node's."
+
+
+class ReviewerMissing(GuantongError):
+    """Who files is their department's only approver."""
+
+    code = "reviewer_missing"
+    status = 422
+    zh = "您是本机构唯一的审批人，不能审核自己的申请，请由其他人员提出。"
+    en = "You are your organisation's only approver and cannot review your own request; let somebody else file it."

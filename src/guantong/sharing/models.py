@@ -1,16 +1,48 @@
-"""Requests, their steps, and grants."""
+"""Requests, their steps, the papers that prove them, and grants."""
 
 import uuid
 
 from django.db import models
+from django.utils import timezone
+
+from guantong.kit import clock
+from guantong.workflow.models import FlowVersion
 
 
 class RequestState(models.TextChoices):
     """Where a request stands."""
 
     WAITING = "waiting", "审批中"
+    RETURNED = "returned", "待补正"
     GRANTED = "granted", "已授权"
     REFUSED = "refused", "未同意"
+    WITHDRAWN = "withdrawn", "已撤回"
+
+
+OPEN = (RequestState.WAITING, RequestState.RETURNED)
+"""States from which a request can still become a grant."""
+
+
+class Paper(models.Model):
+    """纸质件: the scan of a signed paper, registered with its number; the record that results is the same as online."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    number = models.CharField("文号", max_length=80)
+    signed_by = models.CharField("签署人", max_length=120)
+    signed_on = models.DateField("签署日期")
+    file_name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=40)
+    content = models.BinaryField()
+    digest = models.CharField("摘要", max_length=80)
+    organisation = models.CharField("所属机构", max_length=40, db_index=True)
+    registered_by = models.CharField("登记人", max_length=120)
+    registered_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "纸质件"
+
+    def __str__(self) -> str:
+        return self.number
 
 
 class Request(models.Model):
@@ -42,9 +74,23 @@ class Request(models.Model):
     days = models.IntegerField("期限（天）", default=365)
     pledge = models.CharField("承诺书摘要", max_length=80)
     pledged_by = models.CharField(max_length=120)
+    particulars = models.JSONField("申请单其余各项", default=dict)
+    """What the national platform's form asks besides; see :class:`guantong.sharing.types.Particulars`."""
+    batch = models.UUIDField("同批申请", null=True, db_index=True)
+    """Requests that were filed together, each with a way of its own."""
+    narrowing = models.JSONField("审批时的缩减", default=dict)
+    """What approvers have left of it; see :class:`guantong.sharing.types.Narrowing`."""
+    flow = models.ForeignKey(FlowVersion, null=True, on_delete=models.PROTECT)
+    run = models.JSONField("流程进度", null=True)
+    """Where the request stands in ``flow``, at the node that decides now."""
+    missing = models.TextField("补正内容", blank=True)
+    returned_at = models.DateTimeField("退回补正时间", null=True)
+    paper = models.ForeignKey(Paper, null=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=12, choices=RequestState, default=RequestState.WAITING, db_index=True)
     filed_at = models.DateTimeField()
     filed_by = models.CharField(max_length=120)
+    filed_by_id = models.CharField(max_length=64, blank=True)
+    """The public identifier of who filed it, at their own node: nobody approves their own."""
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -66,19 +112,35 @@ class NumberSeries(models.Model):
 
 
 class Step(models.Model):
-    """审批环节: one decision that a request needs, in order; ``decider`` is an organisation's code."""
+    """审批环节: one decision that a request needs, in order; ``decider`` is an organisation's code.
+
+    Days are working days of the node's calendar; ``due_on`` is the last by which the decision should be there.
+    """
 
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="steps")
     position = models.IntegerField()
     kind = models.CharField(max_length=16)
-    """``provider`` or ``bureau``."""
+    """Whose decision it is; see :data:`guantong.sharing.types.Role`."""
+    task = models.CharField(max_length=80, blank=True)
+    """The user task of the flow; empty for what another node has told."""
     decider = models.CharField(max_length=40, db_index=True)
     decider_name = models.CharField(max_length=120)
     decision = models.CharField(max_length=12, blank=True)
     """Empty while it waits, then ``approved`` or ``refused``."""
+    ground = models.CharField("理由", max_length=40, blank=True)
+    """Of a refusal: a code of :data:`guantong.sharing.grounds.GROUNDS`."""
     reason = models.TextField(blank=True)
     decided_by = models.CharField(max_length=120, blank=True)
     decided_at = models.DateTimeField(null=True)
+    paper_number = models.CharField("文号", max_length=80, blank=True)
+    paper_digest = models.CharField(max_length=80, blank=True)
+    opened_at = models.DateTimeField(null=True)
+    due_on = models.DateField("应办结日", null=True, db_index=True)
+    extended_because = models.TextField("延期理由", blank=True)
+    reminded_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField("逾期上报时间", null=True)
+    urged_at = models.DateTimeField("督办时间", null=True)
+    urged_with = models.TextField("督办意见", blank=True)
 
     class Meta:
         verbose_name = "审批环节"
@@ -87,6 +149,11 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id}/{self.position}"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it should have been decided before today."""
+        return not self.decision and self.due_on is not None and self.due_on < timezone.localdate(clock.now())
 
 
 class GrantState(models.TextChoices):

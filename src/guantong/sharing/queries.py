@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
@@ -34,22 +35,43 @@ def uses(resources: Sequence[str] | None = None) -> dict[str, int]:
 
 
 def to_decide(organisation: str) -> QuerySet[Step]:
-    """The steps that wait for this organisation: those whose predecessors are all approved."""
-    earlier = Step.objects.filter(request=OuterRef("request"), decision="", position__lt=OuterRef("position"))
+    """The steps that wait for this organisation, the most pressing first."""
     return (
         Step.objects.filter(decider=organisation, decision="", request__state=RequestState.WAITING)
-        .exclude(Exists(earlier))
+        .exclude(task="")
         .select_related("request")
-        .order_by("request__filed_at", "pk")
+        .order_by("due_on", "pk")
+    )
+
+
+def to_supplement(organisation: str) -> QuerySet[Request]:
+    """The requests of this organisation that were sent back to it, the oldest first."""
+    return Request.objects.filter(consumer=organisation, state=RequestState.RETURNED).order_by("returned_at")
+
+
+def late_steps(node: str) -> QuerySet[Step]:
+    """The steps at this node that should have been decided before today, the latest first."""
+    return (
+        Step.objects.filter(
+            decision="", request__state=RequestState.WAITING, due_on__lt=timezone.localdate(clock.now())
+        )
+        .exclude(task="")
+        .filter(Q(request__provider_node=node) | Q(request__consumer_node=node))
+        .select_related("request")
+        .order_by("due_on", "pk")
     )
 
 
 def requests_of(organisation: str) -> QuerySet[Request]:
-    """Every request that an organisation filed, provides for or decides on, newest first."""
+    """Every request that an organisation filed, provides for or decides on, newest first; for a bureau its node's."""
     if not organisation:
         return Request.objects.none()
     decided = Step.objects.filter(decider=organisation).values("request")
-    return Request.objects.filter(Q(consumer=organisation) | Q(provider=organisation) | Q(pk__in=decided))
+    concerned = Q(consumer=organisation) | Q(provider=organisation) | Q(pk__in=decided)
+    own = Organisation.objects.filter(code=organisation, is_bureau=True).first()
+    if own is not None:
+        concerned |= Q(consumer_node=own.node) | Q(provider_node=own.node)
+    return Request.objects.filter(concerned)
 
 
 def grants_of(organisation: str) -> QuerySet[Grant]:

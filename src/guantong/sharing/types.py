@@ -4,7 +4,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from guantong.bundle.types import Condition
+
 Mode = Literal["query", "verify", "batch"]
+
+Role = Literal["consumer", "consumer_bureau", "provider", "bureau"]
+"""Whose decision: the department that asks, its node's data bureau, the provider, the provider's node's bureau."""
 
 PLEDGE = """数据安全承诺
 一、仅将获得的数据用于申请所列用途和事项，不超范围使用，不提供给第三方。
@@ -67,6 +72,64 @@ class GrantTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_before: str
     not_after: str
     agreement: Annotated[str, msgspec.Meta(max_length=80)]
+    condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
+
+
+class Particulars(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the national platform's application form asks besides (数据共享申请单). All of it is optional here."""
+
+    scenario: Annotated[str, msgspec.Meta(max_length=400)] = ""
+    """应用场景: what becomes possible, for whom."""
+    scope: Line = ""
+    """使用范围: who will see the data, where."""
+    system: Line = ""
+    """使用系统: name of the information system."""
+    system_network: Line = ""
+    """部署网络."""
+    volume: Line = ""
+    """预计调用总量 or 数据量."""
+    peak: Line = ""
+    """高峰时段与频率."""
+    result: Annotated[str, msgspec.Meta(max_length=400)] = ""
+    """预期成效."""
+    item_name: Line = ""
+    """办理事项名称."""
+    contact: Line = ""
+    phone: Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[0-9+() -]*$")] = ""
+    department: Line = ""
+    """申请处室."""
+    security: Annotated[str, msgspec.Meta(max_length=400)] = ""
+    """安全保障措施."""
+
+
+class Narrowing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an approver leaves of a request. Nothing in it can widen: see :func:`guantong.sharing.narrowing.narrowed`."""
+
+    fields: Annotated[list[Code], msgspec.Meta(max_length=500)] | None = None
+    modes: Annotated[list[Mode], msgspec.Meta(max_length=3)] | None = None
+    per_day: PerDay | None = None
+    per_second: PerSecond | None = None
+    days: Days | None = None
+    masks: dict[str, str] = {}
+    condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
+    """Rows that do not meet all of it do not exist for the consumer."""
+
+
+class StepTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of a request as the node where it is decided tells the other."""
+
+    position: Annotated[int, msgspec.Meta(ge=0, le=20)]
+    kind: Role
+    decider: OrganisationCode
+    decider_name: Line
+    decision: Literal["", "approved", "refused"]
+    reason: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
+    decided_by: Line
+    decided_at: str | None
+    ground: Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[a-z_]*$")] = ""
+    due_on: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    paper_number: Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    paper_digest: Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[a-z0-9:-]*$")] = ""
 
 
 class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,27 +154,39 @@ class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pledged_by: Line
     filed_by: Line
     filed_at: str
-
-
-class StepTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One step of a request as the provider's node tells the consumer's."""
-
-    position: Annotated[int, msgspec.Meta(ge=0, le=20)]
-    kind: Literal["provider", "bureau"]
-    decider: OrganisationCode
-    decider_name: Line
-    decision: Literal["", "approved", "refused"]
-    reason: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
-    decided_by: Line
-    decided_at: str | None
+    particulars: Particulars = Particulars()
+    batch: Uuid | None = None
+    reviews: Annotated[list[StepTerms], msgspec.Meta(max_length=5)] = []
+    """What the consumer's own department, and its bureau, have decided before."""
 
 
 class Decisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far a request has come at the provider's node."""
 
     uuid: Uuid
-    state: Literal["waiting", "granted", "refused"]
+    state: Literal["waiting", "returned", "granted", "refused"]
     steps: Annotated[list[StepTerms], msgspec.Meta(max_length=20)]
+    missing: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")] = ""
+    """What the consumer should add, told once and at once."""
+    narrowing: Narrowing = Narrowing()
+
+
+class Supplement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the consumer has added to a request that was sent back. It may ask for less, and never for more."""
+
+    uuid: Uuid
+    purpose_text: Words
+    legal_basis: Words
+    particulars: Particulars
+    fields: Fields
+    note: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")] = ""
+
+
+class Withdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The consumer no longer asks."""
+
+    uuid: Uuid
+    reason: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
 
 
 class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,3 +210,4 @@ class Need(msgspec.Struct, frozen=True):
     per_day: int = 10_000
     per_second: int = 50
     days: int = 365
+    particulars: Particulars = Particulars()

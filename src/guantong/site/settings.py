@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "guantong.journal",
     "guantong.identity",
+    "guantong.notices",
     "guantong.workflow",
     "guantong.catalog",
     "guantong.sharing",

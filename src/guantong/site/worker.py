@@ -35,6 +35,7 @@ from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
+from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Worker:
                 ("feed", 1.0, self.push),
                 ("cases", 1.0, self._resume),
                 ("jobs", 0.5, self.tend_jobs),
+                ("deadlines", 60.0, self.watch_deadlines),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
                 ("lists", 1.0, self.keep_lists),
@@ -126,6 +128,10 @@ class Worker:
     def take_in_files(self) -> None:
         """Import the files of catalogue entries that were too long to do while somebody waits."""
         catalog.run_imports(by=self._by, at=clock.now())
+
+    def watch_deadlines(self) -> None:
+        """Remind those whose decisions fall due, and tell the bureau of those that are late."""
+        sharing_actions.watch_deadlines(by=self._by, at=clock.now())
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""

@@ -9,11 +9,12 @@ Accepted BPMN (namespace ``http://www.omg.org/spec/BPMN/20100524/MODEL``):
 
 * one executable ``process`` with one plain ``startEvent`` and one or more plain ``endEvent``;
 * ``serviceTask`` with exactly one ``gt:lookup``; ``businessRuleTask`` with exactly one ``gt:rule``;
+* ``userTask`` with exactly one ``gt:decision``, in flows that people decide; such flows look nothing up;
 * ``exclusiveGateway`` (every way out but the default has a condition) and ``parallelGateway``;
 * ``sequenceFlow`` with an optional ``conditionExpression``; ``documentation``; the diagram interchange part.
 
 Flows may branch and join but not turn back, have at most 200 elements and 256 ways from start to end.
-Refused: script, user, send, receive and call activities, subprocesses, timers, messages, signals, errors,
+Refused: script, send, receive and call activities, subprocesses, timers, messages, signals, errors,
 boundary events, loops, multiple instances, data objects and anyone else's extension elements. Working-day
 deadlines are the platform's own business, not a timer's.
 
@@ -25,6 +26,7 @@ Our extension elements (namespace ``https://guantong.example/bpmn``, prefix ``gt
 * in a service task: ``gt:lookup resource mode result`` with ``gt:key item input`` (which form field is the
   key), ``gt:claim item input`` (what a *verify* asks to be confirmed), ``gt:field item`` (what a *query*
   wants); ``result`` names the mapping that turns the answer into facts;
+* in a user task: ``gt:decision role days``: whose decision it is, and their working days;
 * in a business rule task: ``gt:rule decision``, the id of a decision in one of the DMN texts;
 * in any node or flow: ``gt:english name``, its name for readers of English;
 * in an end event: ``gt:outcome name reason``; without ``reason`` the fact ``reason`` gives it.

@@ -1,7 +1,7 @@
 """The only writer of flows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -15,14 +15,24 @@ from guantong.workflow.specification import compile_flow
 
 
 def publish(
-    name: str, bpmn: str | bytes, dmn: Sequence[str | bytes] = (), *, by: Actor, at: datetime
+    name: str,
+    bpmn: str | bytes,
+    dmn: Sequence[str | bytes] = (),
+    *,
+    is_decided: bool = False,
+    check: Callable[[str], None] | None = None,
+    by: Actor,
+    at: datetime,
 ) -> FlowVersion:
     """Check a diagram and its tables and make them the newest version of flow ``name``.
 
-    The same texts published again give the version that already stands. Raises a DiagramRefused.
+    The same texts published again give the version that already stands. ``is_decided``: by people, see
+    :func:`guantong.workflow.specification.compile_flow`; ``check`` may refuse more. Raises a DiagramRefused.
     """
     diagram, tables = _text(bpmn, "BPMN"), [_text(each, "DMN") for each in dmn]
-    specification = compile_flow(diagram, tables)
+    specification = compile_flow(diagram, tables, is_decided=is_decided)
+    if check:
+        check(diagram)
     digest = "sha-256:" + hashlib.sha256(canonical.dumps([diagram, *tables])).hexdigest()
     with transaction.atomic():
         newest = FlowVersion.objects.select_for_update().filter(name=name).order_by("-version").first()

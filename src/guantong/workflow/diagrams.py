@@ -16,10 +16,18 @@ from guantong.workflow.errors import (
     ScriptRefused,
     TimerRefused,
 )
-from guantong.workflow.types import Edge, FactType, Input, Lookup, Mode, Outcome, Shape
+from guantong.workflow.types import Approval, Edge, FactType, Input, Lookup, Mode, Outcome, Shape
 
 NODES: Final = frozenset(
-    {"startEvent", "endEvent", "serviceTask", "businessRuleTask", "exclusiveGateway", "parallelGateway"}
+    {
+        "startEvent",
+        "endEvent",
+        "serviceTask",
+        "userTask",
+        "businessRuleTask",
+        "exclusiveGateway",
+        "parallelGateway",
+    }
 )
 _INSIDE: Final = {
     "definitions": frozenset({"process"}),
@@ -35,6 +43,7 @@ _EXTENSIONS: Final = {kind: frozenset({"english"}) for kind in NODES} | {
     "sequenceFlow": frozenset({"english"}),
     "serviceTask": frozenset({"lookup", "english"}),
     "businessRuleTask": frozenset({"rule", "english"}),
+    "userTask": frozenset({"decision", "english"}),
     "endEvent": frozenset({"outcome", "english"}),
 }
 _ATTRIBUTES: Final = {
@@ -83,6 +92,7 @@ class Diagram:
     inputs: list[Input] = part(default_factory=list)
     lookups: dict[str, Lookup] = part(default_factory=dict)
     rules: dict[str, str] = part(default_factory=dict)
+    approvals: dict[str, Approval] = part(default_factory=dict)
     outcomes: dict[str, Outcome] = part(default_factory=dict)
     shapes: dict[str, Shape] = part(default_factory=dict)
     edges: dict[str, Edge] = part(default_factory=dict)
@@ -235,9 +245,19 @@ def _read_node(node: etree._Element, kind: str, diagram: Diagram) -> None:
         diagram.lookups[identifier] = _lookup(_only(node, "lookup"))
     elif kind == "businessRuleTask":
         diagram.rules[identifier] = _attribute(_only(node, "rule"), "decision")
+    elif kind == "userTask":
+        diagram.approvals[identifier] = _approval(node, diagram.names[identifier])
     elif kind == "endEvent":
         outcome = _only(node, "outcome")
         diagram.outcomes[identifier] = Outcome(_attribute(outcome, "name"), outcome.get("reason") or "")
+
+
+def _approval(node: etree._Element, name: str) -> Approval:
+    decision = _only(node, "decision")
+    days = decision.get("days", "0")
+    if not (days.isascii() and days.isdecimal() and len(days) < 4):
+        raise DeclarationIncomplete(where=place(node), part=f"gt:decision/@days={days}")
+    return Approval(_attribute(node, "id"), name, _identifier(decision, "role"), int(days))
 
 
 def _read_english(node: etree._Element, identifier: str, diagram: Diagram) -> None:

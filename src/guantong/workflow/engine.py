@@ -13,7 +13,7 @@ from SpiffWorkflow.util.task import TaskState
 from guantong.workflow import machine
 from guantong.workflow.errors import FactUndeclared, StepNotWaiting
 from guantong.workflow.expressions import Value
-from guantong.workflow.types import Outcome, Specification, State, Step
+from guantong.workflow.types import Approval, Outcome, Specification, State, Step
 
 _PYTHON_TYPES = {"boolean": bool, "integer": int, "text": str, "date": str}
 
@@ -52,12 +52,17 @@ class Run:
         ready = {task.task_spec.name for task in self._workflow.get_tasks(state=TaskState.READY)}
         return [step for step in self._spec.steps if step.id in ready]
 
-    def complete(self, step: str, facts: Mapping[str, Value]) -> None:
-        """Hand in what a step found and go on to the next ones; raises StepNotWaiting, FactUndeclared."""
+    def undecided(self) -> list[Approval]:
+        """The user tasks that are ready, in the order of the diagram."""
+        ready = {task.task_spec.name for task in self._workflow.get_tasks(state=TaskState.READY)}
+        return [each for each in self._spec.approvals if each.id in ready]
+
+    def complete(self, step: str, facts: Mapping[str, Value] | None = None) -> None:
+        """Hand in what a step found, or that it was approved, and go on; raises StepNotWaiting, FactUndeclared."""
         tasks = self._workflow.get_tasks(state=TaskState.READY, spec_name=step)
-        if not tasks or all(step != each.id for each in self._spec.steps):
+        if not tasks or step not in self._spec.waits:
             raise StepNotWaiting(step=step)
-        tasks[0].data.update(self._admitted(facts))
+        tasks[0].data.update(self._admitted(facts or {}))
         tasks[0].run()
         self._workflow.do_engine_steps()
 

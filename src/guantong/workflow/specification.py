@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 
 from guantong.workflow import diagrams, machine, soundness, tables
-from guantong.workflow.errors import DeclarationIncomplete, NameUndeclared
+from guantong.workflow.errors import DeclarationIncomplete, ElementOutsideSubset, NameUndeclared
 from guantong.workflow.types import Specification, Step
 
 
-def compile_flow(bpmn: str, dmn: Sequence[str] = ()) -> Specification:
-    """Check a BPMN text and the DMN texts that it uses; raises a DiagramRefused that says what is wrong."""
+def compile_flow(bpmn: str, dmn: Sequence[str] = (), *, is_decided: bool = False) -> Specification:
+    """Check a BPMN text and the DMN texts that it uses; raises a DiagramRefused that says what is wrong.
+
+    A flow that people decide (``is_decided``) has user tasks and looks nothing up; a case's flow the other way round.
+    """
     diagram = diagrams.read_diagram(bpmn)
+    if unfit := next(iter(diagram.lookups if is_decided else diagram.approvals), None):
+        raise ElementOutsideSubset(element=diagram.kinds[unfit], where=unfit)
     soundness.check(diagram)
     decisions = dict(tables.read_table(text, diagram.facts) for text in dmn)
     if len(decisions) != len(dmn):
@@ -28,4 +33,5 @@ def compile_flow(bpmn: str, dmn: Sequence[str] = ()) -> Specification:
         shapes=diagram.shapes,
         edges=diagram.edges,
         machine=machine.parse(diagram.process, diagram.root, decisions),
+        approvals=list(diagram.approvals.values()),
     )

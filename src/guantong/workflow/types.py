@@ -32,6 +32,18 @@ class Step(msgspec.Struct, frozen=True):
     lookup: Lookup
 
 
+class Approval(msgspec.Struct, frozen=True):
+    """A user task: a decision of people. ``role`` says whose; whoever runs the flow knows which organisation that is.
+
+    ``days`` are the working days they have; 0: as the node's settings say.
+    """
+
+    id: str
+    name: str
+    role: str
+    days: int = 0
+
+
 class Input(msgspec.Struct, frozen=True):
     """One field of the form. ``type``: text, person_name, resident_id, division, date or phone.
 
@@ -89,6 +101,12 @@ class Specification(msgspec.Struct, frozen=True):
     shapes: dict[str, Shape]
     edges: dict[str, Edge]
     machine: dict[str, Any]
+    approvals: list[Approval] = []
+
+    @property
+    def waits(self) -> set[str]:
+        """The tasks at which the flow waits for somebody outside."""
+        return {step.id for step in self.steps} | {approval.id for approval in self.approvals}
 
     def as_json(self) -> dict[str, Any]:
         """Plain dictionaries and lists, for storing."""

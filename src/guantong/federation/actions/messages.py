@@ -38,7 +38,7 @@ from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant, Request
-from guantong.sharing.types import Decisions, Filing, NodeCode, Revocation, Uuid
+from guantong.sharing.types import Decisions, Filing, NodeCode, Revocation, Supplement, Uuid, Withdrawal
 
 KIND = "guantong/message@v1"
 POST_TIMEOUT_S = 10
@@ -202,6 +202,23 @@ def _request_decided(message: Message, *, by: Actor, at: datetime) -> None:
     sharing.receive_decisions(decisions, by=by, at=at)
 
 
+def _request_supplemented(message: Message, *, by: Actor, at: datetime) -> None:
+    added = msgspec.convert(message.payload, Supplement)
+    _entitle(message, _consumer_node(added.uuid))
+    sharing.receive_supplement(added, by=by, at=at)
+
+
+def _request_withdrawn(message: Message, *, by: Actor, at: datetime) -> None:
+    gone = msgspec.convert(message.payload, Withdrawal)
+    _entitle(message, _consumer_node(gone.uuid))
+    sharing.receive_withdrawal(gone, by=by, at=at)
+
+
+def _consumer_node(uuid: str) -> str:
+    request = Request.objects.filter(uuid=uuid).first()
+    return request.consumer_node if request else ""
+
+
 def _grant_issued(message: Message, *, by: Actor, at: datetime) -> None:
     _entitle(message, str(message.payload.get("provider_node", "")))
     sharing.receive_grant(message.payload, by=by, at=at)
@@ -238,6 +255,8 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "feed.told": _feed_told,
     "request.filed": _request_filed,
     "request.decided": _request_decided,
+    "request.supplemented": _request_supplemented,
+    "request.withdrawn": _request_withdrawn,
     "grant.issued": _grant_issued,
     "grant.revoked": _grant_revoked,
     "job.declared": _job_declared,

@@ -220,6 +220,7 @@ def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
         modes=list(terms.modes),
         fields=terms.fields,
         masks=terms.masks,
+        condition=terms.condition,
         purpose=terms.purpose,
         per_second=terms.per_second,
         per_day=terms.per_day,

@@ -1,20 +1,31 @@
 """The only writers of requests and grants.
 
-A request is filed at the consumer's node and decided at the provider's. What the other node must hear goes out
-as a message of the outbox (``node.message``, or ``route.message`` for every node on the way), written in the
-transaction of the act.
+A request is filed at the consumer's node, reviewed there, and decided at the provider's; each side by a flow of its
+own. What the other node must hear goes out as a message of the outbox (``node.message``, or ``route.message`` for
+every node on the way), written in the transaction of the act.
 """
 
-from guantong.sharing.actions.deciding import decide, receive_decisions
-from guantong.sharing.actions.filing import file_request, receive_request
+from guantong.sharing.actions.amending import receive_supplement, receive_withdrawal, supplement, withdraw
+from guantong.sharing.actions.deciding import decide, receive_decisions, send_back
+from guantong.sharing.actions.filing import file_request, file_together, receive_request
 from guantong.sharing.actions.granting import receive_grant, receive_revocation, revoke
+from guantong.sharing.actions.watching import extend, urge, watch_deadlines
 
 __all__ = [
     "decide",
+    "extend",
     "file_request",
+    "file_together",
     "receive_decisions",
     "receive_grant",
     "receive_request",
     "receive_revocation",
+    "receive_supplement",
+    "receive_withdrawal",
     "revoke",
+    "send_back",
+    "supplement",
+    "urge",
+    "watch_deadlines",
+    "withdraw",
 ]

@@ -1,73 +1,106 @@
-"""Approvals: the provider's department first, then the bureau; the last one grants."""
+"""Decisions: by the department that asks, the provider, the data bureau; in the order of the flow."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 
 from guantong.catalog import queries as catalog
 from guantong.identity.models import Organisation
-from guantong.journal.actions import enqueue, record
+from guantong.identity.queries import holds
+from guantong.identity.workdays import after
+from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
-from guantong.sharing.actions.granting import issue
-from guantong.sharing.errors import NotYourDecision, ReasonMissing, RequestStateWrong
-from guantong.sharing.models import Request, RequestState, Step
+from guantong.notices.actions import tell
+from guantong.sharing import flows
+from guantong.sharing.actions.moving import close, move_on, notify_consumer, tell_decisions
+from guantong.sharing.errors import (
+    GroundUnknown,
+    NotYourDecision,
+    ReasonMissing,
+    RequestStateWrong,
+    ResourceWithdrawn,
+    ToldAlready,
+)
+from guantong.sharing.grounds import GROUNDS
+from guantong.sharing.models import OPEN, Paper, Request, RequestState, Step
+from guantong.sharing.narrowing import narrowed
 from guantong.sharing.parties import demand_own_organisation
-from guantong.sharing.types import Decisions, StepTerms
+from guantong.sharing.telling import is_leaving
+from guantong.sharing.types import Decisions, Narrowing
 
-
-@transaction.atomic
-def open_steps(request: Request, *, by: Actor, at: datetime) -> None:
-    """Provider, then bureau; an unconditional resource needs neither and is granted at once."""
-    resource = catalog.by_code(request.resource)
-    content = resource.live
-    if content is not None and content.sharing_type == "unconditional":
-        _grant(request, by=by, at=at)
-        return
-    deciders = [("provider", resource.provider)]
-    bureau = Organisation.objects.filter(node=resource.node, is_bureau=True).first()
-    if bureau:
-        deciders.append(("bureau", bureau))
-    for position, (kind, decider) in enumerate(deciders):
-        Step.objects.create(
-            request=request, position=position, kind=kind, decider=decider.code, decider_name=decider.name
-        )
+LONGEST_REASON = 4000
 
 
 @transaction.atomic
 def decide(
-    request: Request, decision: Literal["approved", "refused"], *, reason: str = "", by: Actor, at: datetime
+    request: Request,
+    decision: Literal["approved", "refused"],
+    *,
+    reason: str = "",
+    ground: str = "",
+    narrowing: Narrowing | None = None,
+    paper: Paper | None = None,
+    by: Actor,
+    at: datetime,
 ) -> Request:
-    """Decide the step that a request waits for. The last approval issues the grant; a refusal gives its reason.
+    """Decide the step that waits for the actor's organisation. After the last approval comes the grant.
 
-    Only at the provider's node: what another node says about its steps is followed, never decided, here.
+    A refusal names a ``ground`` and gives its reason. An approval may take away (``narrowing``), never add. With
+    ``paper`` it is the decision that was signed on it: the record is the same, by the name that signed.
     """
     request = Request.objects.select_for_update().get(pk=request.pk)
-    step = request.steps.filter(decision="").first()
-    if request.state != RequestState.WAITING or step is None:
-        raise RequestStateWrong(request=request.number, state=request.get_state_display())
-    is_decider = Organisation.objects.filter(code=by.organisation, node=request.provider_node).exists()
-    if not is_decider or by.organisation != step.decider or by.organisation == request.consumer:
-        raise NotYourDecision
-    if decision == "refused" and not reason.strip():
-        raise ReasonMissing
-    step.decision, step.reason, step.decided_by, step.decided_at = decision, reason.strip(), by.name, at
+    step = _waiting_for(request, by)
+    if decision == "refused":
+        if ground not in GROUNDS:
+            raise GroundUnknown
+        if not reason.strip():
+            raise ReasonMissing
+    if decision == "approved" and narrowing is not None:
+        _narrow(request, narrowing)
+    step.decision, step.ground = decision, ground if decision == "refused" else ""
+    step.reason, step.decided_at = reason.strip()[:LONGEST_REASON], at
+    step.decided_by = paper.signed_by if paper else by.name
+    if paper:
+        step.paper_number, step.paper_digest = paper.number, paper.digest
     step.save()
+    details = {"step": step.kind, "reason": step.reason, "ground": step.ground}
+    if paper:
+        details |= {"paper": paper.number, "digest": paper.digest}
     record(
-        f"request.{decision}",
-        by=by,
-        at=at,
-        subject=Subject("request", str(request.uuid)),
-        details={"step": step.kind, "reason": step.reason},
+        f"request.{decision}", by=by, at=at, subject=Subject("request", str(request.uuid)), details=details
     )
     if decision == "refused":
-        _close(request, RequestState.REFUSED, by=by, at=at)
-    elif not request.steps.filter(decision="").exists():
-        _grant(request, by=by, at=at)
-    else:
-        _tell_decisions(request, by=by, at=at)
+        close(request, RequestState.REFUSED, by=by, at=at)
+        return request
+    run = flows.resume(request)
+    run.complete(step.task)
+    move_on(request, run, by=by, at=at)
+    return request
+
+
+@transaction.atomic
+def send_back(request: Request, *, missing: str, by: Actor, at: datetime) -> Request:
+    """一次性告知: say everything that is missing, once. The clock stands until the consumer has added it."""
+    request = Request.objects.select_for_update().get(pk=request.pk)
+    step = _waiting_for(request, by)
+    if not missing.strip():
+        raise ReasonMissing
+    if request.returned_at is not None:
+        raise ToldAlready(request=request.number)
+    request.state, request.missing, request.returned_at = (
+        RequestState.RETURNED,
+        missing.strip()[:LONGEST_REASON],
+        at,
+    )
+    request.save()
+    details = {"step": step.kind, "missing": request.missing}
+    record("request.returned", by=by, at=at, subject=Subject("request", str(request.uuid)), details=details)
+    tell_decisions(request, by=by, at=at)
+    _tell_missing(request, by=by, at=at)
     return request
 
 
@@ -78,42 +111,66 @@ def receive_decisions(decisions: Decisions, *, by: Actor, at: datetime) -> None:
     A request that was decided stays decided, whatever arrives late.
     """
     request = Request.objects.select_for_update().get(uuid=decisions.uuid)
-    if request.state != RequestState.WAITING:
+    if request.state not in OPEN or is_leaving(request):
         return
-    request.state = RequestState(decisions.state)
-    request.decided_at = at if request.state != RequestState.WAITING else None
-    request.save()
     for step in decisions.steps:
         demand_own_organisation(step.decider, node=request.provider_node)
-        moment = clock.parse(step.decided_at) if step.decided_at else None
-        values = {**msgspec.to_builtins(step), "decided_at": moment}
+        if step.kind not in flows.ROLES["arriving"]:
+            raise NotYourDecision
+    was = request.state
+    request.state, request.missing = RequestState(decisions.state), decisions.missing
+    request.narrowing = msgspec.to_builtins(decisions.narrowing)
+    request.decided_at = at if request.state not in OPEN else None
+    if request.state == RequestState.RETURNED and was != RequestState.RETURNED:
+        request.returned_at = at
+        _tell_missing(request, by=by, at=at)
+    request.save()
+    for step in decisions.steps:
+        values = {
+            **msgspec.to_builtins(step),
+            "decided_at": clock.parse(step.decided_at) if step.decided_at else None,
+            "due_on": date.fromisoformat(step.due_on) if step.due_on else None,
+        }
         Step.objects.update_or_create(request=request, position=step.position, defaults=values)
+    notify_consumer(request, by=by, at=at)
     record("request.followed", by=by, at=at, subject=Subject("request", str(request.uuid)))
 
 
-def _grant(request: Request, *, by: Actor, at: datetime) -> None:
-    issue(request, by=by, at=at)
-    _close(request, RequestState.GRANTED, by=by, at=at)
+def _waiting_for(request: Request, by: Actor) -> Step:
+    """The step that ``by`` may decide now. RequestStateWrong, NotYourDecision."""
+    steps = list(request.steps.filter(decision="").exclude(task=""))
+    if request.state != RequestState.WAITING:
+        raise RequestStateWrong(request=request.number, state=request.get_state_display())
+    step = next((each for each in steps if each.decider == by.organisation), None)
+    is_ours = Organisation.objects.filter(code=by.organisation, node=settings.NODE.node).exists()
+    if step is None or not is_ours or not holds(by, "request:decide") or by.id == request.filed_by_id:
+        raise NotYourDecision
+    # The department that asks has a say at its own review only.
+    if by.organisation == request.consumer and step.kind != "consumer":
+        raise NotYourDecision
+    return step
 
 
-def _close(request: Request, state: RequestState, *, by: Actor, at: datetime) -> None:
-    request.state, request.decided_at = state, at
-    request.save()
-    _tell_decisions(request, by=by, at=at)
+def _narrow(request: Request, narrowing: Narrowing) -> None:
+    content = catalog.by_code(request.resource).live
+    if content is None:
+        raise ResourceWithdrawn(resource=request.resource)
+    request.narrowing = msgspec.to_builtins(narrowed(request, narrowing, content))
 
 
-def _tell_decisions(request: Request, *, by: Actor, at: datetime) -> None:
-    if request.consumer_node == request.provider_node:
+def _tell_missing(request: Request, *, by: Actor, at: datetime) -> None:
+    if request.consumer_node != settings.NODE.node:
         return
-    told = {
-        "uuid": str(request.uuid),
-        "state": request.state,
-        "steps": [_told(step) for step in request.steps.all()],
-    }
-    message = {"to": request.consumer_node, "topic": "request.decided", "payload": told}
-    enqueue("node.message", message, by=by, at=at)
-
-
-def _told(step: Step) -> dict[str, object]:
-    values = {name: getattr(step, name) for name in StepTerms.__struct_fields__}
-    return {**values, "decided_at": clock.rfc3339(step.decided_at) if step.decided_at else None}
+    due_on = after(at, settings.NODE.request_supplement_days)
+    details = {"number": request.number, "words": request.missing, "due_on": due_on.isoformat()}
+    about = Subject("request", str(request.uuid))
+    tell(
+        request.consumer,
+        "request_returned",
+        details,
+        permission="request:file",
+        subject=about,
+        once="1",
+        by=by,
+        at=at,
+    )

@@ -1,6 +1,8 @@
 """Asking for data: at the consumer's node, and as it arrives at the provider's."""
 
 import hashlib
+import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,29 +14,46 @@ from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Application, Organisation
-from guantong.journal.actions import enqueue, record
+from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
-from guantong.sharing.actions.deciding import open_steps
+from guantong.sharing import flows
+from guantong.sharing.actions.moving import arrive, set_out
 from guantong.sharing.errors import (
     FieldNotInResource,
     LimitsWrong,
     NotShared,
     NumberTaken,
+    OwnResource,
     PledgeMissing,
     RequestIncomplete,
     ResourceOfAnotherNode,
+    ReviewWrong,
 )
-from guantong.sharing.models import NumberSeries, Request
+from guantong.sharing.models import NumberSeries, Paper, Request, Step
 from guantong.sharing.parties import demand_free_codes, demand_own_organisation
+from guantong.sharing.telling import filing_of
 from guantong.sharing.types import PLEDGE, Filing, Need
 
 
 @transaction.atomic
-def file_request(need: Need, *, consumer: Organisation, by: Actor, at: datetime) -> Request:
-    """File what a department needs. Unconditional resources are granted at once; "not shared" is refused."""
+def file_request(
+    need: Need,
+    *,
+    consumer: Organisation,
+    batch: uuid.UUID | None = None,
+    paper: Paper | None = None,
+    by: Actor,
+    at: datetime,
+) -> Request:
+    """File what a department needs. Unconditional resources are granted at once; "not shared" is refused.
+
+    ``batch`` names requests that were filed together; ``paper`` is the signed form where it was filed on paper.
+    """
     resource = catalog.by_code(need.resource)
     content = _shared(resource)
+    if resource.provider.code == consumer.code:
+        raise OwnResource
     _demand_complete(need)
     _demand_items(need.fields, content)
     catalog.demand_admitted(content, consumer, purpose=need.purpose.strip())
@@ -54,19 +73,28 @@ def file_request(need: Need, *, consumer: Organisation, by: Actor, at: datetime)
         per_second=need.per_second,
         days=need.days,
         pledge="sha-256:" + hashlib.sha256(PLEDGE.encode()).hexdigest(),
-        pledged_by=by.name,
+        pledged_by=paper.signed_by if paper else by.name,
+        particulars=msgspec.to_builtins(need.particulars),
+        batch=batch,
+        paper=paper,
         filed_at=at,
         filed_by=by.name,
+        filed_by_id=by.id,
     )
-    filing = _filing(request)
+    _demand_bounds(request)
+    flows.demand_reviewer(request)
     _keep(request, resource)
-    record("request.filed", by=by, at=at, subject=Subject("request", str(request.uuid)))
-    if resource.node == consumer.node:
-        open_steps(request, by=by, at=at)
-    else:
-        message = {"to": resource.node, "topic": "request.filed", "payload": msgspec.to_builtins(filing)}
-        enqueue("node.message", message, by=by, at=at)
+    about = {"paper": paper.number, "digest": paper.digest} if paper else {}
+    record("request.filed", by=by, at=at, subject=Subject("request", str(request.uuid)), details=about)
+    set_out(request, by=by, at=at)
     return request
+
+
+@transaction.atomic
+def file_together(needs: Sequence[Need], *, consumer: Organisation, by: Actor, at: datetime) -> list[Request]:
+    """File several needs at once, of several providers: each goes its own way, side by side. All or none."""
+    batch = uuid.uuid4() if len(needs) > 1 else None
+    return [file_request(need, consumer=consumer, batch=batch, by=by, at=at) for need in needs]
 
 
 @transaction.atomic
@@ -87,11 +115,19 @@ def receive_request(filing: Filing, *, own: str, by: Actor, at: datetime) -> Req
         raise NumberTaken(number=filing.number, node=filing.consumer_node)
     demand_own_organisation(filing.consumer, node=filing.consumer_node)
     demand_free_codes(filing.applications, node=filing.consumer_node)
+    for review in filing.reviews:
+        if review.kind not in flows.ROLES["leaving"] or review.decision != "approved":
+            raise ReviewWrong
+        demand_own_organisation(review.decider, node=filing.consumer_node)
     values = msgspec.to_builtins(filing)
+    reviews = values.pop("reviews")
     request = Request(**{**values, "filed_at": _moment(filing.filed_at)})
     _keep(request, resource)
+    for review in reviews:
+        decided_at = _moment(review["decided_at"]) if review["decided_at"] else None
+        Step.objects.create(request=request, **{**review, "decided_at": decided_at})
     record("request.received", by=by, at=at, subject=Subject("request", str(request.uuid)))
-    open_steps(request, by=by, at=at)
+    arrive(request, by=by, at=at)
     return request
 
 
@@ -150,13 +186,10 @@ def _applications(need: Need, consumer: Organisation) -> list[dict[str, object]]
     ]
 
 
-def _filing(request: Request) -> Filing:
-    """The request as it is told to the provider's node; bounds are checked on the way."""
-    values = {name: getattr(request, name) for name in Filing.__struct_fields__}
+def _demand_bounds(request: Request) -> None:
+    """Refuse what no other node would take."""
     try:
-        return msgspec.convert(
-            {**values, "uuid": str(request.uuid), "filed_at": clock.rfc3339(request.filed_at)}, Filing
-        )
+        filing_of(request)
     except msgspec.ValidationError as error:
         raise LimitsWrong(why=str(error)) from error
 

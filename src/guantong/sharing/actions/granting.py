@@ -9,6 +9,7 @@ from django.db import transaction
 from guantong.catalog import queries as catalog
 from guantong.catalog.actions import read_content
 from guantong.catalog.models import Resource
+from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
@@ -20,9 +21,11 @@ from guantong.sharing.errors import (
     NumberTaken,
     ReasonMissing,
     ResourceOfAnotherNode,
+    ResourceWithdrawn,
     TermsWrong,
 )
 from guantong.sharing.models import Grant, GrantState, Request
+from guantong.sharing.narrowing import Scope, scope
 from guantong.sharing.parties import demand_free_codes, demand_own_organisation
 from guantong.sharing.types import GrantTerms, Revocation
 
@@ -31,11 +34,13 @@ LONGEST = timedelta(days=10 * 366)
 
 @transaction.atomic
 def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
-    """Compile the grant: the fields asked for, with each item's mask, and nothing more."""
+    """Compile the grant: the fields asked for, less what approvers took away, with each item's mask."""
     resource = catalog.by_code(request.resource)
     content = resource.live
     if content is None:
-        raise FieldNotInResource(fields="、".join(request.fields))
+        raise ResourceWithdrawn(resource=request.resource)
+    asked = scope(request)
+    left = asked.narrowing
     values = {
         # The provider's node in front, so that no two nodes can give the same code.
         "code": f"GX{resource.node}{request.number.removeprefix('SQ')}",
@@ -46,11 +51,16 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
         "provider": resource.provider.code,
         "provider_name": resource.provider.name,
         "provider_node": resource.node,
-        "masks": {i.name: i.mask for i in content.items if i.name in request.fields and i.mask != "none"},
+        "masks": _masks(content, asked),
         "max_rows": 20,
         "not_before": clock.rfc3339(at),
-        "not_after": clock.rfc3339(at + timedelta(days=request.days)),
+        "not_after": clock.rfc3339(at + timedelta(days=asked.days)),
         "agreement": request.pledge,
+        "fields": asked.fields,
+        "modes": asked.modes,
+        "per_day": asked.per_day,
+        "per_second": asked.per_second,
+        "condition": msgspec.to_builtins(left.condition),
     }
     names = set(GrantTerms.__struct_fields__) - set(values)
     terms = {**values, **{name: getattr(request, name) for name in names}}
@@ -91,6 +101,12 @@ def receive_grant(terms: dict[str, Any], *, by: Actor, at: datetime) -> Grant:
     return grant
 
 
+def _masks(content: ResourceContent, asked: Scope) -> dict[str, str]:
+    """What hides what: as the entry says, or as an approver said."""
+    masks = {item.name: asked.narrowing.masks.get(item.name, item.mask) for item in content.items}
+    return {name: mask for name, mask in masks.items() if name in asked.fields and mask != "none"}
+
+
 def _checked(terms: dict[str, Any]) -> GrantTerms:
     """The terms, if they fit together and name nothing that is another node's."""
     try:
@@ -102,7 +118,9 @@ def _checked(terms: dict[str, Any]) -> GrantTerms:
     content = read_content(typed.resource_content)
     if (content.code, content.provider) != (typed.resource, typed.provider):
         raise TermsWrong(why_zh="所附目录不是该信息资源的", why_en="the entry enclosed is not the resource's")
-    strangers = (set(typed.fields) | set(typed.masks)) - {item.name for item in content.items}
+    strangers = {*typed.fields, *typed.masks, *(each.item for each in typed.condition)} - {
+        item.name for item in content.items
+    }
     if strangers:
         raise FieldNotInResource(fields="、".join(sorted(strangers)))
     _demand_dates(typed)

@@ -1,0 +1,46 @@
+"""What notices say, by code, in Chinese and English. Braces name details."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "request_to_decide": (
+        "{consumer}申请“{resource}”，请于 {due_on} 前审批。",
+        "{consumer} asks for “{resource}”; please decide by {due_on}.",
+    ),
+    "request_due_soon": (
+        "{consumer}对“{resource}”的申请将于 {due_on} 到期，请尽快审批。",
+        "The request of {consumer} for “{resource}” falls due on {due_on}; please decide soon.",
+    ),
+    "request_late": (
+        "{decider}对申请 {number} 的审批已逾期（应于 {due_on} 前办结），请督办。",
+        "{decider} is late with request {number} (due on {due_on}); please look after it.",
+    ),
+    "request_urged": ("申请 {number} 被督办：{words}", "You are urged about request {number}: {words}"),
+    "request_extended": (
+        "{decider}将申请 {number} 的审批延至 {due_on}：{words}",
+        "{decider} puts off its decision on request {number} until {due_on}: {words}",
+    ),
+    "request_returned": (
+        "申请 {number} 需要补正，请于 {due_on} 前一次补齐：{words}",
+        "Request {number} lacks something; please add it by {due_on}: {words}",
+    ),
+    "request_supplemented": (
+        "申请 {number} 已补正，请继续审批。",
+        "Request {number} was added to; please go on.",
+    ),
+    "request_withdrawn": ("{consumer}撤回了申请 {number}。", "{consumer} has withdrawn request {number}."),
+    "request_granted": (
+        "申请 {number} 已授权，可以调用。",
+        "Request {number} was granted; you can call now.",
+    ),
+    "request_refused": ("申请 {number} 未获同意：{words}", "Request {number} was refused: {words}"),
+}
+
+
+def sentence(code: str, language: str, details: dict[str, object]) -> str:
+    """The notice in a language; a detail that is not there stays open."""
+    zh, en = WORDS.get(code, (code, code))
+    return (en if language == "en" else zh).format_map(_Open(details))
+
+
+class _Open(dict[str, object]):
+    def __missing__(self, name: str) -> str:
+        return "…"

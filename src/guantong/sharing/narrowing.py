@@ -1,0 +1,85 @@
+"""缩减: an approver may grant less than was asked, never more. Pure but for the request it reads."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from guantong.catalog.types import ResourceContent
+from guantong.sharing.errors import NarrowingWidens
+from guantong.sharing.models import Request
+from guantong.sharing.types import Mode, Narrowing
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a request comes to: as asked, less what approvers have taken away."""
+
+    fields: list[str]
+    modes: list[Mode]
+    per_day: int
+    per_second: int
+    days: int
+    narrowing: Narrowing
+
+
+def scope(request: Request) -> Scope:
+    """What would be granted now."""
+    left = msgspec.convert(request.narrowing, Narrowing)
+    return Scope(
+        fields=list(request.fields) if left.fields is None else left.fields,
+        modes=list(request.modes) if left.modes is None else left.modes,
+        per_day=left.per_day or request.per_day,
+        per_second=left.per_second or request.per_second,
+        days=left.days or request.days,
+        narrowing=left,
+    )
+
+
+def narrowed(request: Request, by: Narrowing, content: ResourceContent) -> Narrowing:
+    """The narrowing of ``request`` after ``by``. NarrowingWidens if anything in it is more than there was."""
+    now = scope(request)
+    items = {item.name: item for item in content.items}
+    _demand_within("信息项", "items", by.fields, now.fields)
+    _demand_within("使用方式", "modes", by.modes, now.modes)
+    for zh, en, wanted, most in (
+        ("每日上限", "calls a day", by.per_day, now.per_day),
+        ("每秒上限", "calls a second", by.per_second, now.per_second),
+        ("期限", "days", by.days, now.days),
+    ):
+        if wanted is not None and wanted > most:
+            raise NarrowingWidens(what_zh=f"{zh} {wanted}", what_en=f"{wanted} {en}")
+    masks = dict(now.narrowing.masks)
+    for name, mask in by.masks.items():
+        if name not in items or not _hides_more(masks.get(name, items[name].mask), mask):
+            raise NarrowingWidens(what_zh=f"{name} 的脱敏 {mask}", what_en=f"the mask {mask} of {name}")
+        masks[name] = mask
+    _demand_within("条件中的信息项", "items of the condition", [each.item for each in by.condition], items)
+    return Narrowing(
+        fields=by.fields if by.fields is not None else now.narrowing.fields,
+        modes=by.modes if by.modes is not None else now.narrowing.modes,
+        per_day=by.per_day or now.narrowing.per_day,
+        per_second=by.per_second or now.narrowing.per_second,
+        days=by.days or now.narrowing.days,
+        masks=masks,
+        # Every condition holds, so one more leaves fewer rows.
+        condition=[*now.narrowing.condition, *by.condition],
+    )
+
+
+def _demand_within(zh: str, en: str, wanted: Iterable[str] | None, known: Iterable[str]) -> None:
+    if wanted is None:
+        return
+    wanted = list(wanted)
+    beyond = sorted(set(wanted) - set(known))
+    if beyond:
+        raise NarrowingWidens(what_zh=f"{zh} {'、'.join(beyond)}", what_en=f"{en} {', '.join(beyond)}")
+    if not wanted and en in {"items", "modes"}:
+        raise NarrowingWidens(what_zh=f"{zh}为空", what_en=f"no {en}")
+
+
+def _hides_more(now: str, then: str) -> bool:
+    """Whether ``then`` shows nothing that ``now`` hides: anything after none, nothing at all, fewer characters."""
+    if now in {then, "none"} or then == "null":
+        return True
+    kind, _, count = now.partition(":")
+    wanted, _, fewer = then.partition(":")
+    return kind == wanted and count.isdecimal() and fewer.isdecimal() and int(fewer) <= int(count)
