@@ -319,7 +319,8 @@ def test_reminded_before_reported_after_each_once(cast: Cast) -> None:
     assert Notice.objects.get(code="request_late").organisation == cast.bureau.code
     assert Alert.objects.get().code == "request_late"
     with clock.frozen(monday):
-        late = queries.late_steps("511600").get()
+        cast.bureau.refresh_from_db()
+        late = queries.late_steps(cast.bureau).get()
         assert late.is_late
     actions.urge(late, words="请三日内办结", by=cast.as_actor(cast.tian), at=monday)
     assert Notice.objects.get(code="request_urged").details["words"] == "请三日内办结"

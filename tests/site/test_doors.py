@@ -66,6 +66,8 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/share/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: f"/share/requests/{Request.objects.last().uuid}/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: "/share/request?resource=3070511600001/000001", {"xu", "luo"}),
+    (lambda: "/share/flows/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/flows/arriving/1", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/share/grants/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: f"/share/grants/{Grant.objects.get().code}/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: "/find/drafts/", {"xu", "luo", "jiang", "tian"}),
@@ -332,6 +334,7 @@ def test_every_address_is_covered_here() -> None:
              "request-decide", "grant-revoke", "node-confirm", "node-reject", "message-settle", "alert-settle",
              "node-card", "node-announce", "node-messages", "node-feed", "feeds", "feed", "feed-act", "feed-undo", "find", "find-suggest", "saved-searches", "saved-search",
              "saved-search-keep", "saved-search-forget", "drafts", "share", "request-form", "request",
+             "request-supplement", "request-withdraw", "request-step", "paper", "approval-flows", "approval-flow",
              "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
              # What one job has is in tests/dispatch/test_pages.py.
              "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order",

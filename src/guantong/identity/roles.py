@@ -65,6 +65,7 @@ ROLES: dict[str, frozenset[str]] = {
             "alert:read",
             "alert:settle",
             "message:settle",
+            "flow:publish",
             "job:read",
             "job:audit",
             "job:run",

@@ -1,13 +1,23 @@
 """The form of a request, as a person fills it in."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from guantong.catalog.types import ResourceContent
+from guantong.bundle.types import Condition
+from guantong.catalog.types import ItemContent, ResourceContent
 from guantong.identity.models import Application, Organisation
-from guantong.sharing.types import Need
+from guantong.sharing.narrowing import Scope
+from guantong.sharing.types import Narrowing, Need, Particulars
+
+PARTICULARS = tuple(Particulars.__struct_fields__)
+_SEVERAL = ("scenario", "result", "security")
+OPERATORS = ("eq", "ne", "in", "ge", "le")
+CONDITIONS = 3
 
 
 class NeedForm(forms.Form):
@@ -37,6 +47,18 @@ class NeedForm(forms.Form):
     )
     days = forms.IntegerField(label=_("Days"), min_value=1, max_value=1095, initial=365)
     pledge_signed = forms.BooleanField(label=_("I sign the data security pledge for my organisation"))
+    scenario = forms.CharField(label=_("What it makes possible"), max_length=400, required=False)
+    item_name = forms.CharField(label=_("Name of the service item"), max_length=120, required=False)
+    scope = forms.CharField(label=_("Who will see the data, and where"), max_length=120, required=False)
+    system = forms.CharField(label=_("Information system that uses it"), max_length=120, required=False)
+    system_network = forms.CharField(label=_("Network that it runs on"), max_length=120, required=False)
+    volume = forms.CharField(label=_("Volume expected"), max_length=120, required=False)
+    peak = forms.CharField(label=_("Peak hours and rate"), max_length=120, required=False)
+    result = forms.CharField(label=_("Effect expected"), max_length=400, required=False)
+    security = forms.CharField(label=_("How the data are protected"), max_length=400, required=False)
+    department = forms.CharField(label=_("Division that asks"), max_length=120, required=False)
+    contact = forms.CharField(label=_("Contact"), max_length=120, required=False)
+    phone = forms.RegexField(r"^[0-9+() -]*$", label=_("Telephone"), max_length=40, required=False)
 
     def __init__(self, *args: Any, content: ResourceContent, consumer: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,4 +87,74 @@ class NeedForm(forms.Form):
             per_day=values["per_day"],
             per_second=values["per_second"],
             days=values["days"],
+            particulars=Particulars(**{name: values[name].strip() for name in PARTICULARS}),
         )
+
+
+class NarrowingForm(forms.Form):
+    """What an approver leaves of a request; begins with all of it."""
+
+    per_day = forms.IntegerField(label=_("Calls a day at most"), min_value=1, required=False)
+    per_second = forms.IntegerField(label=_("Calls a second at most"), min_value=1, required=False)
+    days = forms.IntegerField(label=_("Days"), min_value=1, required=False)
+
+    def __init__(self, *args: Any, left: Scope, items: Sequence[ItemContent], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left = left
+        self.known = list(items)
+        self.labels = {item.name: item.label for item in items}
+
+    @property
+    def kept(self) -> list[tuple[str, str, bool]]:
+        """The items that are left: name, label, whether its box is ticked."""
+        ticked = self._ticked() if self.is_bound else self.left.fields
+        return [(name, self.labels.get(name, name), name in ticked) for name in self.left.fields]
+
+    @property
+    def limits(self) -> list[tuple[Any, int]]:
+        """Each limit's field, and what it is now."""
+        return [(self[name], getattr(self.left, name)) for name in ("per_day", "per_second", "days")]
+
+    @property
+    def rows(self) -> list[tuple[int, str, str, str]]:
+        """The conditions on rows as typed: number, item, operator, value."""
+        typed = self.data if self.is_bound else {}
+        return [
+            (
+                n,
+                typed.get(f"condition_item_{n}", ""),
+                typed.get(f"condition_op_{n}", "eq"),
+                typed.get(f"condition_value_{n}", ""),
+            )
+            for n in range(CONDITIONS)
+        ]
+
+    def _ticked(self) -> list[str]:
+        return self.data.getlist("kept") if isinstance(self.data, QueryDict) else []
+
+    def narrowing(self) -> Narrowing | None:
+        """The filled-in form; None if nothing is taken away."""
+        values, left = self.cleaned_data, self.left
+        kept = self._ticked()
+        less: dict[str, Any] = {
+            name: values[name]
+            for name in ("per_day", "per_second", "days")
+            if values[name] and values[name] != getattr(left, name)
+        }
+        if self.data.get("narrowed") and kept != left.fields:
+            less["fields"] = kept
+        conditions = [
+            _condition(item, op, value) for _, item, op, value in self.rows if item and value.strip()
+        ]
+        if conditions:
+            less["condition"] = conditions
+        return msgspec.convert(less, Narrowing) if less else None
+
+
+def _condition(item: str, op: str, value: str) -> Condition:
+    wanted: str | list[str | int] = value.strip()[:200]
+    if op == "in":
+        wanted = [
+            part.strip() for part in value.replace("、", ",").replace("，", ",").split(",") if part.strip()
+        ]
+    return msgspec.convert({"item": item, "op": op if op in OPERATORS else "eq", "value": wanted}, Condition)

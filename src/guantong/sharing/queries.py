@@ -49,13 +49,17 @@ def to_supplement(organisation: str) -> QuerySet[Request]:
     return Request.objects.filter(consumer=organisation, state=RequestState.RETURNED).order_by("returned_at")
 
 
-def late_steps(node: str) -> QuerySet[Step]:
-    """The steps at this node that should have been decided before today, the latest first."""
+def late_steps(bureau: Organisation | None) -> QuerySet[Step]:
+    """The steps of others at a data bureau's node that should have been decided before today, the latest first."""
+    if bureau is None or not bureau.is_bureau:
+        return Step.objects.none()
+    node = bureau.node
     return (
         Step.objects.filter(
             decision="", request__state=RequestState.WAITING, due_on__lt=timezone.localdate(clock.now())
         )
         .exclude(task="")
+        .exclude(decider=bureau.code)
         .filter(Q(request__provider_node=node) | Q(request__consumer_node=node))
         .select_related("request")
         .order_by("due_on", "pk")

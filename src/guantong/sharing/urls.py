@@ -1,14 +1,26 @@
 """Addresses of sharing."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from guantong.sharing import views
+from guantong.sharing import flow_views, request_views, views
+
+_REQUEST = r"share/requests/(?P<uuid>[0-9a-f-]{36})"
 
 urlpatterns = [
     path("share/", views.requests, name="share"),
-    path("share/request", views.file_request, name="request-form"),
-    path("share/requests/<uuid:uuid>/", views.request_detail, name="request"),
-    path("share/requests/<uuid:uuid>/decide", views.decide, name="request-decide"),
+    path("share/request", request_views.file_request, name="request-form"),
+    path("share/requests/<uuid:uuid>/", request_views.request_detail, name="request"),
+    path("share/requests/<uuid:uuid>/decide", request_views.decide, name="request-decide"),
+    path("share/requests/<uuid:uuid>/supplement", request_views.supplement, name="request-supplement"),
+    path("share/requests/<uuid:uuid>/withdraw", request_views.withdraw, name="request-withdraw"),
+    re_path(
+        rf"^{_REQUEST}/steps/(?P<position>[0-9]{{1,2}})/(?P<verb>extend|urge)$",
+        request_views.tend_step,
+        name="request-step",
+    ),
+    path("share/papers/<uuid:uuid>", request_views.paper, name="paper"),
+    path("share/flows/", flow_views.approval_flows, name="approval-flows"),
+    path("share/flows/<str:side>/<int:version>", flow_views.flow_text, name="approval-flow"),
     path("share/grants/", views.grants, name="grants"),
     path("share/grants/<str:code>/", views.grant_detail, name="grant"),
     path("share/grants/<str:code>/revoke", views.revoke, name="grant-revoke"),

@@ -20,6 +20,8 @@ def waiting_for(person: Person) -> dict[str, QuerySet[Any]]:
     own = person.organisation_id or 0
     waiting: dict[str, tuple[str, QuerySet[Any]]] = {
         "steps": ("request:decide", sharing.to_decide(code)),
+        "to_supplement": ("request:file", sharing.to_supplement(code)),
+        "late": ("request:decide", sharing.late_steps(person.organisation)),
         "to_submit": ("resource:submit", catalog.to_submit(own).select_related("provider")),
         "to_approve": ("resource:publish", catalog.to_approve(own).select_related("provider")),
         "to_publish": (

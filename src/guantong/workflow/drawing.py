@@ -32,10 +32,12 @@ def svg(
     edges = {key: replace(one, name=named.get(key, one.name)) for key, one in spec.edges.items()}
     # what has been walked is drawn last, over what has not
     order = sorted(edges, key=lambda key: picture.get(key) == "done")
-    left = min(shape.x for shape in shapes.values()) - _MARGIN
-    top = min(shape.y for shape in shapes.values()) - _MARGIN
-    right = max(shape.x + max(shape.width, 60) for shape in shapes.values()) + _MARGIN
-    bottom = max(shape.y + shape.height + _caption_room(shape) for shape in shapes.values()) + _MARGIN
+    bends = [point for edge in edges.values() for point in edge.points]
+    left = min([shape.x for shape in shapes.values()] + [x for x, _ in bends]) - _MARGIN
+    top = min([shape.y for shape in shapes.values()] + [y for _, y in bends]) - _MARGIN
+    right = max([shape.x + max(shape.width, 60) for shape in shapes.values()] + [x for x, _ in bends]) + _MARGIN
+    bottoms = [shape.y + shape.height + _caption_room(shape) for shape in shapes.values()]
+    bottom = max(bottoms + [y for _, y in bends]) + _MARGIN
     box = f"{left:g} {top:g} {right - left:g} {bottom - top:g}"
     parts = [
         f'<svg class="flow" role="img" aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg"',

@@ -54,7 +54,13 @@ def extend(step: Step, *, reason: str, by: Actor, at: datetime) -> Step:
     if step.request.consumer_node == settings.NODE.node:
         about = Subject("request", str(step.request.uuid))
         tell(
-            step.request.consumer, "request_extended", words, permission="request:file", subject=about, by=by, at=at
+            step.request.consumer,
+            "request_extended",
+            words,
+            permission="request:file",
+            subject=about,
+            by=by,
+            at=at,
         )
     tell_decisions(step.request, by=by, at=at)
     return step

@@ -1,0 +1,155 @@
+"""Asking and deciding in real Chromium: every page sound in both languages at any width; a request from form to grant."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from guantong.bundle.types import Condition
+from guantong.identity.actions import register_person
+from guantong.journal.types import SYSTEM
+from guantong.kit import clock
+from guantong.sharing import actions, papers
+from guantong.sharing.models import Grant, Request
+from guantong.sharing.types import Narrowing, Particulars
+from tests.browser.test_catalogue import pictured
+from tests.cast import PERMITS, Cast, assemble, need, publish_permits
+from tests.dispatch.test_chromium import faults_of, in_chromium, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PDF = b"%PDF-1.7\n% a scan\n"
+
+
+def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
+    """Requests in every state, one late, one on paper; the pages, by visitor."""
+    cast = assemble()
+    publish_permits(cast)
+    at = clock.now()
+    by, jiang, tian = cast.as_actor(cast.xu), cast.as_actor(cast.jiang), cast.as_actor(cast.tian)
+
+    def filed(days_ago: int = 0, **changes: object) -> Request:
+        return actions.file_request(
+            need(**changes), consumer=cast.education, by=by, at=at - timedelta(days=days_ago)
+        )
+
+    waiting = filed(particulars=Particulars(scenario="入学一件事", contact="许数", phone="0826-123456"))
+    late = filed(days_ago=40)
+    actions.urge(late.steps.get(), words="请三日内办结", by=tian, at=at)
+    returned = filed()
+    actions.send_back(returned, missing="请写明应用场景和安全保障措施", by=jiang, at=at)
+    refused = filed()
+    actions.decide(refused, "refused", reason="与义务教育无关", ground="no_duty", by=jiang, at=at)
+    granted = filed(fields=["residence_division", "valid_to", "id_number"])
+    paper = papers.register(
+        PDF,
+        file_name="批复.pdf",
+        number="广公数2026-12号",
+        signed_by="王局长",
+        signed_on=date(2026, 11, 2),
+        by=jiang,
+        at=at,
+    )
+    less = Narrowing(per_day=100, condition=[Condition(item="residence_division", op="eq", value="511602")])
+    actions.decide(granted, "approved", narrowing=less, paper=paper, by=jiang, at=at)
+    actions.decide(granted, "approved", by=tian, at=at)
+    register_person(
+        "an", "安管", password="an-password-1", roles=["operator"], organisation=cast.bureau, by=SYSTEM, at=at
+    )
+
+    def page(request: Request) -> str:
+        return f"/share/requests/{request.uuid}/"
+
+    return cast, {
+        "jiang": {"deciding": page(waiting), "late-mine": page(late), "todo-provider": "/todo/"},
+        "tian": {"urging": page(waiting), "todo-bureau": "/todo/"},
+        "xu": {
+            "form": f"/share/request?resource={PERMITS}",
+            "supplementing": page(returned),
+            "refused": page(refused),
+            "granted": page(granted),
+            "todo-consumer": "/todo/",
+            "requests": "/share/",
+        },
+        "an": {"flows": "/share/flows/"},
+    }
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_of_asking_and_deciding_is_sound(live_server: LiveServer, language: str) -> None:
+    _cast, pages = furnished()
+    faults: dict[str, Any] = {}
+    complaints: list[str] = []
+
+    def look(browser: Browser) -> None:
+        for who, paths in pages.items():
+            page = visit(browser, live_server.url, who, language, complaints)
+            for name, path in paths.items():
+                answer = page.goto(live_server.url + path)
+                assert answer is not None
+                assert answer.status == 200, path
+                for folded in page.locator("main details").all():
+                    folded.evaluate("each => each.open = true")
+                if found := faults_of(page):
+                    faults[name] = found
+                pictured(page, f"sharing-{name}", language)
+
+    in_chromium(look)
+    assert (json.dumps(faults, ensure_ascii=False, indent=1), complaints) == ("{}", [])
+
+
+def test_a_request_from_the_form_to_the_grant(live_server: LiveServer, tmp_path: Path) -> None:
+    cast = assemble()
+    publish_permits(cast)
+    scan = tmp_path / "批复.pdf"
+    scan.write_bytes(PDF)
+
+    def work(browser: Browser) -> None:
+        address = live_server.url
+        officer = visit(browser, address, "xu", "zh", [])
+        officer.goto(f"{address}/share/request?resource={PERMITS}")
+        for box in ("居住地", "有效期止"):
+            officer.get_by_role("checkbox", name=box).check()
+        officer.locator("input[name=modes][value=verify]").check()
+        officer.locator("#purpose").fill("512B0156000000")
+        officer.locator("#purpose_text").fill("核验居住情况")
+        officer.locator("#legal_basis").fill("《义务教育法》第十二条")
+        officer.locator("input[name=applications]").check()
+        officer.locator("input[name=pledge_signed]").check()
+        officer.get_by_role("button", name="提交申请").click()
+        expect(officer.locator("h1")).to_contain_text("居住证信息")
+        address_of_request = officer.url
+        provider = visit(browser, address, "jiang", "zh", [])
+        provider.goto(address_of_request)
+        provider.locator("#reason").fill("请写明安全保障措施")
+        provider.get_by_role("button", name="一次性退回补正").click()
+        officer.reload()
+        officer.locator("#security").fill("专网部署，专人使用")
+        officer.get_by_role("button", name="提交补正").click()
+        provider.goto(f"{address}/todo/")
+        provider.get_by_role("link", name="居住证信息").click()
+        provider.locator("summary", has_text="缩减后同意").click()
+        provider.get_by_label("有效期止").uncheck()
+        provider.get_by_role("button", name="同意", exact=True).click()
+        bureau = visit(browser, address, "tian", "zh", [])
+        bureau.goto(address_of_request)
+        bureau.locator("summary", has_text="线下签署").click()
+        bureau.locator("#paper").set_input_files(str(scan))
+        bureau.get_by_role("button", name="同意", exact=True).click()
+        expect(bureau.locator(".refusal")).to_contain_text("文号")
+        bureau.locator("summary", has_text="线下签署").click()
+        bureau.locator("#paper").set_input_files(str(scan))
+        bureau.locator("#paper_number").fill("广数2026-7号")
+        bureau.locator("#signed_by").fill("田局长")
+        bureau.locator("#signed_on").fill("2026-01-05")
+        bureau.get_by_role("button", name="同意", exact=True).click()
+        officer.reload()
+        expect(officer.locator(".line")).to_contain_text("广数2026-7号")
+        expect(officer.locator(".line a")).to_contain_text("GX511600")
+
+    in_chromium(work)
+    grant = Grant.objects.get()
+    assert grant.terms["fields"] == ["residence_division"]
