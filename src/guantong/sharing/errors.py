@@ -237,10 +237,10 @@ class ExtendedAlready(GuantongError):
     en = "This step was extended once and cannot be again."
 
 
-class ResourceWithdrawn(GuantongError):
+class ResourceOffline(GuantongError):
     """The entry went out of force while a request for it was on its way."""
 
-    code = "resource_withdrawn"
+    code = "resource_offline"
     status = 409
     zh = "信息资源 {resource} 已下线，不能再授权。"
     en = "The resource {resource} was withdrawn and can no longer be granted."

@@ -22,7 +22,7 @@ from guantong.sharing.errors import (
     NotYourDecision,
     ReasonMissing,
     RequestStateWrong,
-    ResourceWithdrawn,
+    ResourceOffline,
     ToldAlready,
 )
 from guantong.sharing.grounds import GROUNDS
@@ -154,7 +154,7 @@ def _waiting_for(request: Request, by: Actor) -> Step:
 def _narrow(request: Request, narrowing: Narrowing) -> None:
     content = catalog.by_code(request.resource).live
     if content is None:
-        raise ResourceWithdrawn(resource=request.resource)
+        raise ResourceOffline(resource=request.resource)
     request.narrowing = msgspec.to_builtins(narrowed(request, narrowing, content))
 
 

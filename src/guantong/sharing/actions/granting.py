@@ -21,7 +21,7 @@ from guantong.sharing.errors import (
     NumberTaken,
     ReasonMissing,
     ResourceOfAnotherNode,
-    ResourceWithdrawn,
+    ResourceOffline,
     TermsWrong,
 )
 from guantong.sharing.models import Grant, GrantState, Request
@@ -38,7 +38,7 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
     resource = catalog.by_code(request.resource)
     content = resource.live
     if content is None:
-        raise ResourceWithdrawn(resource=request.resource)
+        raise ResourceOffline(resource=request.resource)
     asked = scope(request)
     left = asked.narrowing
     values = {
