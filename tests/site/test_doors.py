@@ -345,6 +345,10 @@ def test_every_address_is_covered_here() -> None:
              # In tests/catalog/test_lists.py and test_directories.py.
              "need", "need-act", "told-updated", "listings", "listing", "listing-new", "listing-edit",
              "listing-state", "listings-import", "code-lists", "conformances", "dictionary", "claim-give-up",
+             # In tests/catalog/test_link_pages.py, test_faces_api.py, test_faces_dcat.py and tests/site/test_lineage.py.
+             "links", "without-data", "link-edit", "link-check", "link-remove", "link-history", "lineage", "api", "api-openapi",
+             "api-entries", "api-changes", "api-entry", "api-items", "api-versions", "api-version", "dcat-negotiated", "dcat",
+             "resource-face",
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",

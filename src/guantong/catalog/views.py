@@ -65,9 +65,9 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_GET
 def detail(request: HttpRequest, code: str) -> HttpResponse:
     """One entry: its live version for everyone, its draft for its own department and for whoever reviews it."""
-    if sent := feeds.elsewhere(request, code):
-        return sent
     resource = queries.by_code(code)
+    if resource.is_live and (sent := feeds.elsewhere(request, code)):
+        return sent
     person = request.user
     is_provider = isinstance(person, Person) and person.organisation_id == resource.provider_id
     is_reviewer = isinstance(person, Person) and queries.may_review(person, resource)
