@@ -26,7 +26,7 @@ import psycopg
 from tests.databases import free_port, postgresql
 from tests.gateway import processes
 
-from bench import catalog_entries, load
+from bench import cascade, catalog_entries, load
 from bench.spine import machine
 
 ENTRIES = int(os.environ.get("ENTRIES", "470000"))
@@ -57,7 +57,23 @@ def main() -> None:
         save(figures, home)
         figures |= postgresql_search()
         save(figures, home)
-        show(figures)
+    figures |= {name: figure for name, figure in push().items() if name != "machine"}
+    save(figures, Path(tempfile.gettempdir()))
+    show(figures)
+
+
+def cascade_only() -> None:
+    """Measure the way between two nodes alone: ``python -m bench cascade``."""
+    figures = {f"push_{name}" if name == "machine" else name: value for name, value in push().items()}
+    before = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    RESULT.write_text(json.dumps({**before, **figures}, indent=2) + "\n")
+    show(figures)
+
+
+def push() -> dict[str, Any]:
+    """The figures of the push, and of the machine while it was measured."""
+    figures = cascade.measure(ENTRIES)
+    return {**figures, "machine": machine(Path(tempfile.gettempdir()))}
 
 
 def save(figures: Mapping[str, Any], folder: Path) -> None:

@@ -100,14 +100,18 @@ def changes_after(number: int, *, nodes: Sequence[str], limit: int) -> tuple[lis
     found: list[ResourceVersion] = []
     looked_to, looked_at = number, 0
     while len(found) < limit and looked_at < LOOKED_AT_ONCE:
-        # First the numbers alone: a statement that joins as well has been seen to sort the whole catalogue.
-        numbered = ResourceVersion.objects.filter(number__gt=looked_to).order_by("number")
-        slab = list(numbered.values_list("number", "pk")[:SLAB])
+        # By number alone; what is for these nodes is picked here: with the nodes among its conditions the database
+        # has been seen to begin with every entry of theirs.
+        later = ResourceVersion.objects.filter(number__gt=looked_to).order_by("number")
+        slab = list(later.select_related("resource__provider")[:SLAB])
         if not slab:
             break
-        said = _said_now(nodes).filter(pk__in=[key for _, key in slab])
-        found += sorted(said.select_related("resource__provider"), key=lambda each: each.number or 0)
-        looked_to, looked_at = slab[-1][0] or 0, looked_at + len(slab)
+        found += [
+            each
+            for each in slab
+            if each.resource.node in nodes and each.version == each.resource.live_version
+        ]
+        looked_to, looked_at = slab[-1].number or 0, looked_at + len(slab)
     return found, looked_to
 
 
