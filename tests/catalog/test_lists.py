@@ -186,6 +186,11 @@ def test_updates_fall_due_by_the_cycle_and_are_told() -> None:
     assert permits.stale_on == date(2026, 12, 21)
     assert deadlines.next_update("irregular", date(2026, 1, 1)) is None
     assert deadlines.next_update("daily", date(2026, 11, 20)) == date(2026, 11, 23)
+    # Published before such days were kept.
+    Resource.objects.update(stale_on=None)
+    ResourceVersion.objects.update(number=1)
+    actions.tend_conformance(by=SYSTEM, at=NOON)
+    assert Resource.objects.get().stale_on == date(2026, 12, 21)
     Resource.objects.filter(pk=permits.pk).update(stale_on=date(2026, 1, 5))
     assert list(stale_of(cast.police.pk)) == [permits]
     assert [line.kind for line in late_lines(organisation=cast.police.code)] == ["update"]

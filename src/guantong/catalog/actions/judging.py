@@ -6,6 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from guantong.catalog.actions.freshening import _fall_due
 from guantong.catalog.models import Conformance, ReadingPosition, Resource, ResourceVersion
 from guantong.catalog.queries import latest_of
 from guantong.catalog.standards.conformance import score
@@ -30,11 +31,20 @@ def tend_conformance(*, by: Actor, at: datetime) -> int:
         .values_list("number", "resource")[:READ_AT_ONCE]
     )
     if rows:
-        own = Resource.objects.filter(pk__in=[key for _, key in rows], node=settings.NODE.node)
-        _judge(list(own), at=at)
+        own = list(Resource.objects.filter(pk__in=[key for _, key in rows], node=settings.NODE.node))
+        _judge(own, at=at)
+        _set_due(own)
         place.position = rows[-1][0] or 0
         place.save()
     return len(rows)
+
+
+def _set_due(resources: Sequence[Resource]) -> None:
+    """The day of the next update for entries that were published before such days were kept."""
+    found = [each for each in resources if each.is_live and each.stale_on is None]
+    for each in found:
+        _fall_due(each)
+    Resource.objects.bulk_update([each for each in found if each.stale_on], ["stale_on"], batch_size=500)
 
 
 def _judge_anew() -> None:
