@@ -127,7 +127,7 @@ class RealNode:
 
     def entries(self) -> Iterator[tuple[Any, ...]]:
         """Every entry as it stands, in the order of codes: what two nodes must have alike."""
-        rows = self.ask(
+        rows = self._rows(
             "SELECT r.code, r.node, r.live_version, r.is_live, r.name, r.summary, r.sharing_type, o.code, o.name,"
             " v.is_withdrawal, CAST(v.content AS text) FROM catalog_resource r"
             " JOIN identity_organisation o ON o.id = r.provider_id"
@@ -136,6 +136,16 @@ class RealNode:
         )
         for *columns, content in rows:
             yield *columns, msgspec.json.decode(content, type=ResourceContent)
+
+    def _rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Rows one after the other: of a whole catalogue there are too many for the memory."""
+        if self._url:
+            with psycopg.connect(self._url) as base, base.cursor("rows") as cursor:
+                yield from cursor.execute(sql)  # type: ignore[call-overload]
+            return
+        address = f"file:{self.home}/control.sqlite3?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=20)) as lite:
+            yield from lite.execute(sql)
 
     def _own_database(self, server: str) -> str:
         name = f"node_{self.code}_{self.port}"
