@@ -8,7 +8,17 @@ from typing import Any
 
 import guantong
 
-ROOMS = ["journal", "identity", "notices", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"]
+ROOMS = [
+    "journal",
+    "identity",
+    "notices",
+    "workflow",
+    "catalog",
+    "sharing",
+    "dispatch",
+    "federation",
+    "counter",
+]
 # Readers and carriers that live beside the acts and change nothing of the domain.
 NOT_ACTS = {
     "read_content",

@@ -4,7 +4,17 @@ import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "guantong"
-CONTROL = {"journal", "identity", "notices", "workflow", "catalog", "sharing", "dispatch", "federation", "counter"}
+CONTROL = {
+    "journal",
+    "identity",
+    "notices",
+    "workflow",
+    "catalog",
+    "sharing",
+    "dispatch",
+    "federation",
+    "counter",
+}
 DOORS = {"actions", "queries", "types", "errors", "models"}
 # Workflow's interface is its engine: a run is a value, not a row; expressions say what values are, diagrams what a
 # flow declares. Whether a day is worked is a function that every room asks.

@@ -188,6 +188,33 @@ def test_an_issued_grant_is_not_rewritten_by_another_message() -> None:
     assert Grant.objects.get().terms["per_day"] == 1
 
 
+def test_only_the_providers_node_says_how_a_grant_stands_and_only_the_consumers_what_it_wishes() -> None:
+    town.tree()
+    receive(NATION, "grant.issued", terms())
+    grant = Grant.objects.get()
+    names = ("fields", "modes", "masks", "per_second", "per_day", "max_rows", "not_after", "agreement")
+    told = {
+        **{name: grant.terms[name] for name in names},
+        "condition": [],
+        "code": grant.code,
+        "revision": 1,
+        "act": "suspended",
+        "state": "suspended",
+        "reason": "核查",
+        "said_by": "部",
+        "said_at": "2026-11-20T04:00:00.000Z",
+    }
+    wish = {"code": grant.code, "act": "return", "narrowing": {}, "reason": "", "said_by": "许数"}
+    for topic, payload in (("grant.changed", told), ("grant.wished", wish)):
+        with pytest.raises(MessageNotEntitled):
+            receive(PROVINCE, topic, payload)
+    grant.refresh_from_db()
+    assert (grant.state, grant.revision) == ("active", 0)
+    receive(NATION, "grant.changed", told, is_for_route=True)
+    grant.refresh_from_db()
+    assert (grant.state, grant.revision) == ("suspended", 1)
+
+
 def test_two_nodes_applications_of_one_name_do_not_push_each_other_out() -> None:
     town.tree()
     receive(NATION, "grant.issued", terms(consumer_node="510000", applications=[application("shared-name")]))
@@ -260,7 +287,8 @@ def test_only_grants_and_their_end_are_for_a_whole_route() -> None:
 
 
 @pytest.mark.parametrize("topic", ["node.cards", "feed.told", "request.filed", "request.decided",
-                                   "grant.issued", "grant.revoked", "weather.changed"])  # fmt: skip
+                                   "grant.issued", "grant.revoked", "grant.changed", "grant.wished",
+                                   "weather.changed"])  # fmt: skip
 def test_an_empty_message_is_a_refusal_not_an_accident(topic: str) -> None:
     town.tree()
     for payload in ({}, {"cards": 1, "entries": 1, "uuid": "x", "code": 1}, {"cards": [1], "entries": [1]}):

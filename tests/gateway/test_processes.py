@@ -114,6 +114,24 @@ async def test_a_revoked_grant_is_refused_within_a_second(folders: Town) -> None
         assert heard.code == "grant_revoked"
 
 
+async def test_a_suspended_grant_is_refused_and_served_again_within_a_second_each(folders: Town) -> None:
+    given = folders.city.bundle.grants[cast.G_RESIDENCE]
+    with processes.gateway(folders.city):
+        assert (await folders.ask("/v1/query", query())).status == 200
+        for state in ("suspended", "active", "suspended", "revoked"):
+            folders.city.publish(grants={cast.G_RESIDENCE: msgspec.structs.replace(given, state=state)})
+            began = asyncio.get_running_loop().time()
+            wanted = "" if state == "active" else f"grant_{state}"
+            while reason(await folders.ask("/v1/query", query())) != wanted:
+                assert asyncio.get_running_loop().time() - began < 1
+                await asyncio.sleep(0.02)
+
+
+def reason(heard: Any) -> str:
+    """Why a call was refused; empty: it was not."""
+    return "" if heard.status == 200 else str(heard.code)
+
+
 async def test_several_workers_share_the_calls_and_keep_their_own_chains(folders: Town) -> None:
     with processes.gateway(folders.city, GUANTONG_GATEWAY_WORKERS="2") as supervisor:
         await until(lambda: listeners(folders.city) == 2)

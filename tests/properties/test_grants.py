@@ -1,5 +1,6 @@
 """No sequence of acts ends in a grant that lacks an approval or the pledge, or that gives more than was asked."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -117,3 +118,112 @@ def demand_lawful(cast: Cast, grant: Grant) -> None:
     assert request.pledge == grant.terms["agreement"] != ""
     assert set(grant.terms["fields"]) <= set(request.fields)
     assert request.state == "granted"
+
+
+# What may become of a grant: (act, who, what is said).
+lives = st.lists(
+    st.one_of(
+        st.tuples(st.just("narrow"), st.sampled_from(PEOPLE), fields),
+        st.tuples(st.just("limit"), st.sampled_from(PEOPLE), st.integers(1, 20_000)),
+        st.tuples(st.just("mask"), st.sampled_from(PEOPLE), st.sampled_from(["none", "null", "keep_tail:2"])),
+        st.tuples(st.just("shorten"), st.sampled_from(PEOPLE), st.integers(1, 800)),
+        st.tuples(
+            st.sampled_from(["suspend", "resume", "return", "fulfil", "revoke"]),
+            st.sampled_from(PEOPLE),
+            st.none(),
+        ),
+        st.tuples(st.just("renew"), st.sampled_from(PEOPLE), st.integers(1, 400)),
+        st.tuples(st.sampled_from(["approve", "refuse"]), st.sampled_from(PEOPLE), st.none()),
+        st.tuples(st.just("wait"), st.just("node"), st.integers(1, 200)),
+    ),
+    max_size=16,
+)
+# The right people have their turns often, or nothing would happen.
+likely = {"narrow": "jiang", "suspend": "jiang", "resume": "jiang", "renew": "xu", "return": "xu"}
+
+
+@pytest.mark.django_db
+def test_no_grant_gives_more_than_was_asked_nor_comes_back() -> None:
+    cast = assemble()
+    publish_permits(cast)
+    actors = {name: cast.as_actor(getattr(cast, name)) for name in ("luo", "jiang", "xu", "tian", "gao")}
+    actors |= {
+        "wen": actors["luo"],
+        "stranger": Actor("person", "stranger", "路人", ""),
+        "node": Actor("node", "510000", "上级节点", "510000"),
+    }
+    lived: list[str] = []
+
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(lives, st.booleans())
+    def hold(walk: list[tuple[str, str, Any]], is_likely: bool) -> None:
+        with transaction.atomic():
+            wanted = need(fields=ITEMS[:3], days=365)
+            first = actions.file_request(wanted, consumer=cast.education, by=actors["xu"], at=NOON)
+            for who in ("jiang", "tian"):
+                actions.decide(first, "approved", by=actors[who], at=NOON)
+            at, before = NOON, Grant.objects.get()
+            for act, who, said in walk:
+                at += timedelta(days=said if act == "wait" else 0)
+                live(cast, act, actors[likely.get(act, who) if is_likely else who], said, at=at)
+                after = Grant.objects.get(pk=before.pk)
+                demand_less(before, after)
+                demand_ends_when_granted(after)
+                lived.append(after.state)
+                before = after
+            transaction.set_rollback(True)
+
+    hold()
+    assert {"active", "suspended", "ended", "revoked"} <= set(lived), "every state was reached"
+
+
+def live(cast: Cast, act: str, by: Actor, said: Any, *, at: datetime) -> None:
+    grant = Grant.objects.order_by("pk")[0]
+    waiting = Request.objects.exclude(renews="").filter(state="waiting").first()
+    narrowings = {
+        "narrow": lambda: Narrowing(fields=said),
+        "limit": lambda: Narrowing(per_day=said),
+        "mask": lambda: Narrowing(masks={"id_number": said}),
+        "shorten": lambda: Narrowing(days=said),
+    }
+    try:
+        if act in narrowings:
+            actions.narrow(grant, narrowings[act](), reason="少", by=by, at=at)
+        elif act in {"suspend", "resume", "revoke"}:
+            getattr(actions, act)(grant, reason="因为", by=by, at=at)
+        elif act in {"return", "fulfil"}:
+            actions.give_back(grant, fulfilled=act == "fulfil", by=by, at=at)
+        elif act == "renew":
+            actions.renew(grant, days=said, consumer=cast.education, by=by, at=at)
+        elif act == "wait":
+            actions.keep_in_grace(by=by, at=at)
+        elif waiting and act == "approve":
+            actions.decide(waiting, "approved", by=by, at=at)
+        elif waiting:
+            actions.decide(waiting, "refused", reason="无关", ground="no_duty", by=by, at=at)
+    except GuantongError:
+        pass
+
+
+def demand_less(before: Grant, after: Grant) -> None:
+    """No act gives items, calls or characters that were not given; nothing comes back from the end."""
+    assert set(after.terms["fields"]) <= set(before.terms["fields"])
+    assert after.terms["per_day"] <= before.terms["per_day"]
+    shown = {"null": 0, "keep_tail:2": 2, "keep_tail:4": 4, None: 9}
+    if "id_number" in after.terms["fields"]:
+        masks = [shown[each.terms["masks"].get("id_number")] for each in (after, before)]
+        assert masks[0] <= masks[1] <= 4
+    if before.is_over:
+        assert (after.state, after.revision) == (before.state, before.revision)
+    assert after.revision - before.revision in {0, 1}
+
+
+def demand_ends_when_granted(grant: Grant) -> None:
+    """Its end is no later than the days that approved requests give it, and the grace while one waits."""
+    granted = Request.objects.filter(state="granted", decided_at__lte=grant.not_after)
+    days = sum(request.days for request in granted)
+    is_waiting = Request.objects.filter(renews=grant.code, state="waiting").exists()
+    slack = timedelta(days=14 if is_waiting or granted.count() > 1 else 7)
+    assert grant.not_after <= NOON + timedelta(days=days) + slack
+    if not Request.objects.exclude(renews="").exists():
+        assert grant.not_after <= NOON + timedelta(days=365)

@@ -106,6 +106,12 @@ class Settings:
     request_extension_days: int = 10
     # Working days within which a department adds to a request that was sent back.
     request_supplement_days: int = 5
+    # Days for which a grant goes on after its end while a renewal that was asked for in time waits; 0 means none.
+    grant_grace_days: int = 7
+    # Days before the end of a grant on which its consumer is warned, with commas between them.
+    grant_warning_days: str = "30,7,1"
+    # Days without use after which a grant is listed to be given back; 0 means never.
+    grant_unused_days: int = 90
     # Working days within which whoever is asked for data that nobody provides answers.
     catalogue_answer_days: int = 10
     # Search server (OpenSearch), https://host:9200/alias; empty means an index in the node's folder.
@@ -179,6 +185,10 @@ class Settings:
             "catalogue_answer_days",
         ):
             yield name, 1 <= getattr(self, name) <= 250, "应为 1 至 250 个工作日", "1 to 250 working days"
+        is_days = all(each.strip().isdecimal() for each in self.grant_warning_days.split(",") if each)
+        yield "grant_warning_days", is_days, "应为以逗号分隔的天数", "numbers of days with commas are wanted"
+        yield "grant_grace_days", 0 <= self.grant_grace_days <= 30, "应为 0 至 30 天", "0 to 30 days"
+        yield "grant_unused_days", 0 <= self.grant_unused_days <= 3650, "应为 0 至 3650 天", "0 to 3650 days"
         is_store = urlsplit(self.staging_url).scheme in {"", "s3"} and "@" not in self.staging_url
         yield (
             "staging_url",

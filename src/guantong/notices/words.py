@@ -31,6 +31,42 @@ WORDS: dict[str, tuple[str, str]] = {
         "申请 {number} 已授权，可以调用。",
         "Request {number} was granted; you can call now.",
     ),
+    "grant_narrowed": (
+        "授权 {code}（{resource}）已缩减：{words}",
+        "Grant {code} ({resource}) was narrowed: {words}",
+    ),
+    "grant_suspended": (
+        "授权 {code}（{resource}）已暂停：{words}",
+        "Grant {code} ({resource}) is suspended: {words}",
+    ),
+    "grant_resumed": (
+        "授权 {code}（{resource}）已恢复：{words}",
+        "Grant {code} ({resource}) is in force again: {words}",
+    ),
+    "grant_prolonged": (
+        "授权 {code}（{resource}）已续期至 {until}。",
+        "Grant {code} ({resource}) was prolonged until {until}.",
+    ),
+    "grant_graced": (
+        "授权 {code}（{resource}）的续期尚未答复，截止时间现为 {until}。",
+        "The renewal of grant {code} ({resource}) waits; it ends on {until} now.",
+    ),
+    "grant_ended": (
+        "授权 {code}（{resource}）已终止：{words}",
+        "Grant {code} ({resource}) has ended: {words}",
+    ),
+    "grant_revoked": (
+        "授权 {code}（{resource}）已撤销：{words}",
+        "Grant {code} ({resource}) was revoked: {words}",
+    ),
+    "grant_expiring": (
+        "授权 {code}（{resource}）将于 {until} 到期，如仍需使用请申请续期。",
+        "Grant {code} ({resource}) ends on {until}; renew it if you still need it.",
+    ),
+    "grant_unused": (
+        "授权 {code}（{resource}）已 {days} 天无人使用，如不再需要请归还。",
+        "Nobody has used grant {code} ({resource}) for {days} days; give it back if you need it no longer.",
+    ),
     "request_refused": ("申请 {number} 未获同意：{words}", "Request {number} was refused: {words}"),
 }
 

@@ -14,7 +14,10 @@ def language() -> Language:
 
 def wants_json(request: HttpRequest) -> bool:
     """Whether the asker is a program: another node, an edge, ``?format=json``, or an Accept that prefers JSON to pages."""
-    if request.path.startswith(("/federation/", "/exchange/", "/api/", "/dcat/")) or request.GET.get("format") == "json":
+    if (
+        request.path.startswith(("/federation/", "/exchange/", "/api/", "/dcat/"))
+        or request.GET.get("format") == "json"
+    ):
         return True
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 

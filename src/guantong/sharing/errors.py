@@ -262,3 +262,39 @@ class ReviewerMissing(GuantongError):
     status = 422
     zh = "您是本机构唯一的审批人，不能审核自己的申请，请由其他人员提出。"
     en = "You are your organisation's only approver and cannot review your own request; let somebody else file it."
+
+
+class NotYourGrant(GuantongError):
+    """The grant is neither given nor used by this person's department, or they may not do this with it."""
+
+    code = "not_your_grant"
+    status = 403
+    zh = "该授权不由您所在机构办理此项变更。"
+    en = "This change of the grant is not your organisation's to make."
+
+
+class GrantStateWrong(GuantongError):
+    """The grant does not stand where this act begins."""
+
+    code = "grant_state_wrong"
+    status = 409
+    zh = "授权 {grant} 当前不能{act_zh}。"
+    en = "Grant {grant} cannot be {act_en} as it stands."
+
+
+class RenewalWaits(GuantongError):
+    """A renewal of the grant has been asked for already."""
+
+    code = "renewal_waits"
+    status = 409
+    zh = "授权 {grant} 的续期申请 {request} 正在审批。"
+    en = "The renewal of grant {grant} has been asked for with {request} and waits."
+
+
+class RenewalWrong(GuantongError):
+    """A request would prolong a grant that is not its consumer's, or ask for more than the grant gives."""
+
+    code = "renewal_wrong"
+    status = 422
+    zh = "续期申请与原授权不符：{why_zh}。"
+    en = "The renewal does not fit the grant: {why_en}."

@@ -78,6 +78,8 @@ class Request(models.Model):
     """What the national platform's form asks besides; see :class:`guantong.sharing.types.Particulars`."""
     batch = models.UUIDField("同批申请", null=True, db_index=True)
     """Requests that were filed together, each with a way of its own."""
+    renews = models.CharField("续期的授权", max_length=64, blank=True, db_index=True)
+    """The grant that it asks to prolong; empty: it asks for a new one."""
     narrowing = models.JSONField("审批时的缩减", default=dict)
     """What approvers have left of it; see :class:`guantong.sharing.types.Narrowing`."""
     flow = models.ForeignKey(FlowVersion, null=True, on_delete=models.PROTECT)
@@ -160,7 +162,14 @@ class GrantState(models.TextChoices):
     """Whether a grant is in force (its dates apart)."""
 
     ACTIVE = "active", "有效"
+    SUSPENDED = "suspended", "已暂停"
     REVOKED = "revoked", "已撤销"
+    ENDED = "ended", "已终止"
+    """Given back by the consumer, or its purpose is fulfilled."""
+
+
+OVER = (GrantState.REVOKED, GrantState.ENDED)
+"""States from which a grant never comes back."""
 
 
 class Grant(models.Model):
@@ -168,7 +177,7 @@ class Grant(models.Model):
 
     Issued by the provider's node and copied to every node on the route. ``terms`` is everything the data plane
     needs, signed by the issuer in the message that brought it: the consumer, its applications, the resource as
-    granted, fields, masks, limits, dates.
+    granted, fields, masks, limits, dates. Every change has the next ``revision``, which only the provider's node gives.
     """
 
     code = models.CharField("授权编号", max_length=64, unique=True)
@@ -186,6 +195,11 @@ class Grant(models.Model):
     issued_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
     revoked_because = models.TextField(blank=True)
+    revision = models.IntegerField("变更序号", default=0)
+    issued_digest = models.CharField(max_length=80, blank=True)
+    """Of ``terms`` as they were issued: a repeat of the first message is known by it after changes."""
+    graced_from = models.DateTimeField("宽限前的截止时间", null=True)
+    """At the provider's node: when it would have ended, had its renewal not been waiting."""
 
     class Meta:
         verbose_name = "授权"
@@ -193,3 +207,32 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been revoked or has ended; its dates apart."""
+        return self.state in OVER
+
+
+class GrantChange(models.Model):
+    """授权变更: one change of a grant, as its provider's node told it."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="changes")
+    revision = models.IntegerField()
+    act = models.CharField(max_length=16)
+    """See :data:`guantong.sharing.types.GrantAct`."""
+    state = models.CharField(max_length=12, choices=GrantState)
+    reason = models.TextField("理由", blank=True)
+    said_by = models.CharField("操作人", max_length=120)
+    said_at = models.DateTimeField()
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    """The terms that changed, and what they became."""
+
+    class Meta:
+        verbose_name = "授权变更"
+        ordering = ["revision"]
+        constraints = [models.UniqueConstraint(fields=["grant", "revision"], name="grant_change_once")]
+
+    def __str__(self) -> str:
+        return f"{self.grant_id}/{self.revision}"

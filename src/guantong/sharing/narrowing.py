@@ -9,6 +9,9 @@ from guantong.sharing.errors import NarrowingWidens
 from guantong.sharing.models import Request
 from guantong.sharing.types import Mode, Narrowing
 
+MAX_ROWS = 20
+"""Rows an answer may have where nobody has said fewer."""
+
 
 class Scope(msgspec.Struct, frozen=True):
     """What a request comes to: as asked, less what approvers have taken away."""
@@ -38,21 +41,22 @@ def narrowed(request: Request, by: Narrowing, content: ResourceContent) -> Narro
     """The narrowing of ``request`` after ``by``. NarrowingWidens if anything in it is more than there was."""
     now = scope(request)
     items = {item.name: item for item in content.items}
-    _demand_within("信息项", "items", by.fields, now.fields)
-    _demand_within("使用方式", "modes", by.modes, now.modes)
+    demand_within("信息项", "items", by.fields, now.fields)
+    demand_within("使用方式", "modes", by.modes, now.modes)
     for zh, en, wanted, most in (
         ("每日上限", "calls a day", by.per_day, now.per_day),
         ("每秒上限", "calls a second", by.per_second, now.per_second),
         ("期限", "days", by.days, now.days),
+        ("每次行数", "rows an answer", by.max_rows, now.narrowing.max_rows or MAX_ROWS),
     ):
         if wanted is not None and wanted > most:
             raise NarrowingWidens(what_zh=f"{zh} {wanted}", what_en=f"{wanted} {en}")
     masks = dict(now.narrowing.masks)
     for name, mask in by.masks.items():
-        if name not in items or not _hides_more(masks.get(name, items[name].mask), mask):
+        if name not in items or not hides_more(masks.get(name, items[name].mask), mask):
             raise NarrowingWidens(what_zh=f"{name} 的脱敏 {mask}", what_en=f"the mask {mask} of {name}")
         masks[name] = mask
-    _demand_within("条件中的信息项", "items of the condition", [each.item for each in by.condition], items)
+    demand_within("条件中的信息项", "items of the condition", [each.item for each in by.condition], items)
     return Narrowing(
         fields=by.fields if by.fields is not None else now.narrowing.fields,
         modes=by.modes if by.modes is not None else now.narrowing.modes,
@@ -62,10 +66,12 @@ def narrowed(request: Request, by: Narrowing, content: ResourceContent) -> Narro
         masks=masks,
         # Every condition holds, so one more leaves fewer rows.
         condition=[*now.narrowing.condition, *by.condition],
+        max_rows=by.max_rows or now.narrowing.max_rows,
     )
 
 
-def _demand_within(zh: str, en: str, wanted: Iterable[str] | None, known: Iterable[str]) -> None:
+def demand_within(zh: str, en: str, wanted: Iterable[str] | None, known: Iterable[str]) -> None:
+    """NarrowingWidens if ``wanted`` has anything beyond ``known``, or nothing at all where something must be left."""
     if wanted is None:
         return
     wanted = list(wanted)
@@ -76,7 +82,7 @@ def _demand_within(zh: str, en: str, wanted: Iterable[str] | None, known: Iterab
         raise NarrowingWidens(what_zh=f"{zh}为空", what_en=f"no {en}")
 
 
-def _hides_more(now: str, then: str) -> bool:
+def hides_more(now: str, then: str) -> bool:
     """Whether ``then`` shows nothing that ``now`` hides: anything after none, nothing at all, fewer characters."""
     if now in {then, "none"} or then == "null":
         return True

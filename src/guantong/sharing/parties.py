@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
+from django.conf import settings
+
 from guantong.identity.errors import ApplicationCodeTaken, OrganisationOfAnotherNode
 from guantong.identity.models import Application, Organisation
+from guantong.identity.queries import bureaus, holds
+from guantong.journal.types import Actor
 from guantong.kit.errors import GuantongError
 from guantong.kit.suites import VerifyKey
-from guantong.sharing.errors import TermsWrong
+from guantong.sharing.errors import NotYourGrant, TermsWrong
 from guantong.sharing.models import Grant
 from guantong.sharing.types import ApplicationTerms
 
@@ -37,3 +41,11 @@ def demand_free_codes(applications: Iterable[ApplicationTerms], *, node: str) ->
     taken = {each["code"] for terms in others.iterator() for each in terms or []} & codes
     if taken:
         raise ApplicationCodeTaken(application=min(taken))
+
+
+def demand_giver(grant: Grant, by: Actor) -> None:
+    """NotYourGrant unless ``by`` is an approver of the provider, or of a bureau of its node."""
+    givers = {grant.provider or grant.terms["provider"], *bureaus(grant.provider_node)}
+    is_here = grant.provider_node == settings.NODE.node
+    if not (is_here and by.organisation in givers and holds(by, "grant:revoke")):
+        raise NotYourGrant

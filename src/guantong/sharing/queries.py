@@ -1,12 +1,15 @@
 """Finding requests and grants."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from django.db.models import Count, Q, QuerySet
+from django.conf import settings
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import may
+from guantong.journal.models import Receipt
 from guantong.kit import clock
 from guantong.sharing.models import Grant, GrantState, Request, RequestState, Step
 
@@ -147,3 +150,20 @@ def grants_reading(items: Sequence[tuple[str, str]], person: Person) -> list[Gra
 
 def _code(person: Person) -> str:
     return person.organisation.code if person.organisation else ""
+
+
+def unused_grants(*, at: datetime) -> QuerySet[Grant]:
+    """The grants in force for longer than the setting's days that nobody has used in as many: no call was allowed."""
+    since = at - timedelta(days=settings.NODE.grant_unused_days)
+    used = Receipt.objects.filter(grant=OuterRef("code"), at__gt=since, decision="allow")
+    rows = Grant.objects.filter(
+        state=GrantState.ACTIVE, not_before__lte=since, issued_at__lte=since, not_after__gt=at
+    )
+    if not settings.NODE.grant_unused_days:
+        return rows.none()
+    return rows.filter(~Exists(used))
+
+
+def warning_days() -> list[int]:
+    """The days before its end on which the consumer of a grant is warned, the fewest first."""
+    return sorted(int(each) for each in settings.NODE.grant_warning_days.split(",") if each.strip())

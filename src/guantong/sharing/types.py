@@ -31,6 +31,8 @@ Fields = Annotated[list[Code], msgspec.Meta(min_length=1, max_length=500)]
 Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=3)]
 PerSecond = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
 PerDay = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
+MaxRows = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Reason = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
 Days = Annotated[int, msgspec.Meta(ge=1, le=1095)]
 
 
@@ -68,11 +70,13 @@ class GrantTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     purpose_text: Words
     per_second: PerSecond
     per_day: PerDay
-    max_rows: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    max_rows: MaxRows
     not_before: str
     not_after: str
     agreement: Annotated[str, msgspec.Meta(max_length=80)]
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
+    grace_days: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
+    """How long calls go on after the end while a renewal that was asked for in time waits for its answer."""
 
 
 class Particulars(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -113,6 +117,7 @@ class Narrowing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     masks: dict[str, str] = {}
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
     """Rows that do not meet all of it do not exist for the consumer."""
+    max_rows: MaxRows | None = None
 
 
 class StepTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,6 +161,8 @@ class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filed_at: str
     particulars: Particulars = Particulars()
     batch: Uuid | None = None
+    renews: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """The grant that it asks to prolong."""
     reviews: Annotated[list[StepTerms], msgspec.Meta(max_length=5)] = []
     """What the consumer's own department, and its bureau, have decided before."""
 
@@ -194,6 +201,40 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     code: Code
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+
+
+GrantAct = Literal["narrowed", "suspended", "resumed", "prolonged", "graced", "ended", "revoked"]
+
+
+class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a grant stands after a change, whole: who hears of revision 4 needs no other. Told by the provider's node."""
+
+    code: Code
+    revision: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    act: GrantAct
+    state: Literal["active", "suspended", "ended", "revoked"]
+    reason: Reason
+    said_by: Line
+    said_at: str
+    fields: Fields
+    modes: Modes
+    masks: dict[str, str]
+    per_second: PerSecond
+    per_day: PerDay
+    max_rows: MaxRows
+    condition: Annotated[list[Condition], msgspec.Meta(max_length=20)]
+    not_after: str
+    agreement: Annotated[str, msgspec.Meta(max_length=80)]
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the consumer does with a grant of its own accord: use less of it, or end it. Told by the consumer's node."""
+
+    code: Code
+    act: Literal["narrow", "return", "fulfil"]
+    narrowing: Narrowing
+    reason: Reason
+    said_by: Line
 
 
 class Need(msgspec.Struct, frozen=True):

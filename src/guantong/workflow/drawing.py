@@ -35,7 +35,9 @@ def svg(
     bends = [point for edge in edges.values() for point in edge.points]
     left = min([shape.x for shape in shapes.values()] + [x for x, _ in bends]) - _MARGIN
     top = min([shape.y for shape in shapes.values()] + [y for _, y in bends]) - _MARGIN
-    right = max([shape.x + max(shape.width, 60) for shape in shapes.values()] + [x for x, _ in bends]) + _MARGIN
+    right = (
+        max([shape.x + max(shape.width, 60) for shape in shapes.values()] + [x for x, _ in bends]) + _MARGIN
+    )
     bottoms = [shape.y + shape.height + _caption_room(shape) for shape in shapes.values()]
     bottom = max(bottoms + [y for _, y in bends]) + _MARGIN
     box = f"{left:g} {top:g} {right - left:g} {bottom - top:g}"

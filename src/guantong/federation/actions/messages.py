@@ -38,13 +38,23 @@ from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant, Request
-from guantong.sharing.types import Decisions, Filing, NodeCode, Revocation, Supplement, Uuid, Withdrawal
+from guantong.sharing.types import (
+    Decisions,
+    Filing,
+    NodeCode,
+    Revocation,
+    Standing,
+    Supplement,
+    Uuid,
+    Wish,
+    Withdrawal,
+)
 
 KIND = "guantong/message@v1"
 POST_TIMEOUT_S = 10
 LARGEST = 4_000_000
 # What every node on the way applies as well.
-ROUTE_TOPICS = {"grant.issued", "grant.revoked"}
+ROUTE_TOPICS = {"grant.issued", "grant.changed", "grant.revoked"}
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
@@ -231,6 +241,20 @@ def _grant_revoked(message: Message, *, by: Actor, at: datetime) -> None:
     sharing.receive_revocation(revocation, by=by, at=at)
 
 
+def _grant_changed(message: Message, *, by: Actor, at: datetime) -> None:
+    standing = msgspec.convert(message.payload, Standing)
+    grant = Grant.objects.filter(code=standing.code).first()
+    _entitle(message, grant.provider_node if grant else "")
+    sharing.receive_standing(standing, by=by, at=at)
+
+
+def _grant_wished(message: Message, *, by: Actor, at: datetime) -> None:
+    wish = msgspec.convert(message.payload, Wish)
+    grant = Grant.objects.filter(code=wish.code).first()
+    _entitle(message, grant.consumer_node if grant else "")
+    sharing.receive_wish(wish, by=by, at=at)
+
+
 def _job_declared(message: Message, *, by: Actor, at: datetime) -> None:
     dispatch.receive_job(message.payload, sender=message.sender, by=by, at=at)
 
@@ -258,6 +282,8 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "request.supplemented": _request_supplemented,
     "request.withdrawn": _request_withdrawn,
     "grant.issued": _grant_issued,
+    "grant.changed": _grant_changed,
+    "grant.wished": _grant_wished,
     "grant.revoked": _grant_revoked,
     "job.declared": _job_declared,
     "job.ordered": _job_ordered,

@@ -1,5 +1,6 @@
 """From the paperwork to the bundle: everything the data plane may know, compiled, signed, left in the depot."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,9 @@ from guantong.kit import clock, envelope
 from guantong.kit.settings import Settings
 from guantong.sharing.models import Grant
 from guantong.sharing.types import GrantTerms
+
+# What ended is refused as what was revoked; whatever else a later release may write, too.
+_STATES: Mapping[str, bundle.GrantState] = {"active": "active", "suspended": "suspended"}
 
 
 def publish_bundle(settings: Settings, *, because: str, by: Actor, at: datetime) -> PublishedBundle:
@@ -227,6 +231,6 @@ def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
         max_rows=terms.max_rows,
         not_before=terms.not_before,
         not_after=terms.not_after,
-        state="active" if grant.state == "active" else "revoked",
+        state=_STATES.get(grant.state, "revoked"),
         agreement=terms.agreement,
     )

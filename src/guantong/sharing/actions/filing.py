@@ -30,8 +30,9 @@ from guantong.sharing.errors import (
     ResourceOfAnotherNode,
     ReviewWrong,
 )
-from guantong.sharing.models import NumberSeries, Paper, Request, Step
+from guantong.sharing.models import Grant, NumberSeries, Paper, Request, Step
 from guantong.sharing.parties import demand_free_codes, demand_own_organisation
+from guantong.sharing.renewals import demand_fits, renewal_need
 from guantong.sharing.telling import filing_of
 from guantong.sharing.types import PLEDGE, Filing, Need
 
@@ -43,12 +44,14 @@ def file_request(
     consumer: Organisation,
     batch: uuid.UUID | None = None,
     paper: Paper | None = None,
+    renews: Grant | None = None,
     by: Actor,
     at: datetime,
 ) -> Request:
     """File what a department needs. Unconditional resources are granted at once; "not shared" is refused.
 
-    ``batch`` names requests that were filed together; ``paper`` is the signed form where it was filed on paper.
+    ``batch`` names requests that were filed together; ``paper`` is the signed form where it was filed on paper;
+    ``renews`` is the grant that is to go on.
     """
     resource = catalog.by_code(need.resource)
     content = _shared(resource)
@@ -77,11 +80,14 @@ def file_request(
         particulars=msgspec.to_builtins(need.particulars),
         batch=batch,
         paper=paper,
+        renews=renews.code if renews else "",
         filed_at=at,
         filed_by=by.name,
         filed_by_id=by.id,
     )
     _demand_bounds(request)
+    if request.renews:
+        demand_fits(request, at=at)
     flows.demand_reviewer(request)
     _keep(request, resource)
     about = {"paper": paper.number, "digest": paper.digest} if paper else {}
@@ -95,6 +101,16 @@ def file_together(needs: Sequence[Need], *, consumer: Organisation, by: Actor, a
     """File several needs at once, of several providers: each goes its own way, side by side. All or none."""
     batch = uuid.uuid4() if len(needs) > 1 else None
     return [file_request(need, consumer=consumer, batch=batch, by=by, at=at) for need in needs]
+
+
+@transaction.atomic
+def renew(
+    grant: Grant, *, days: int, purpose_text: str = "", consumer: Organisation, by: Actor, at: datetime
+) -> Request:
+    """续期: ask that a grant go on for ``days`` more, with a new pledge; by the same flows as any request."""
+    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    need = renewal_need(grant, consumer=consumer, days=days, purpose_text=purpose_text, by=by, at=at)
+    return file_request(need, consumer=consumer, renews=grant, by=by, at=at)
 
 
 @transaction.atomic
@@ -122,6 +138,8 @@ def receive_request(filing: Filing, *, own: str, by: Actor, at: datetime) -> Req
     values = msgspec.to_builtins(filing)
     reviews = values.pop("reviews")
     request = Request(**{**values, "filed_at": _moment(filing.filed_at)})
+    if request.renews:
+        demand_fits(request, at=at)
     _keep(request, resource)
     for review in reviews:
         decided_at = _moment(review["decided_at"]) if review["decided_at"] else None

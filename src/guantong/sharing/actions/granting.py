@@ -4,32 +4,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 
 from guantong.catalog import queries as catalog
-from guantong.catalog.actions import read_content
-from guantong.catalog.models import Resource
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
+from guantong.notices.actions import tell
 from guantong.sharing.errors import (
-    FieldNotInResource,
     GrantNotInForce,
     NotYourDecision,
     NumberTaken,
     ReasonMissing,
-    ResourceOfAnotherNode,
     ResourceOffline,
-    TermsWrong,
 )
-from guantong.sharing.models import Grant, GrantState, Request
-from guantong.sharing.narrowing import Scope, scope
-from guantong.sharing.parties import demand_free_codes, demand_own_organisation
+from guantong.sharing.models import Grant, GrantChange, GrantState, Request
+from guantong.sharing.narrowing import MAX_ROWS, Scope, scope
+from guantong.sharing.terms import checked_terms, digest_of
 from guantong.sharing.types import GrantTerms, Revocation
-
-LONGEST = timedelta(days=10 * 366)
 
 
 @transaction.atomic
@@ -52,7 +47,7 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
         "provider_name": resource.provider.name,
         "provider_node": resource.node,
         "masks": _masks(content, asked),
-        "max_rows": 20,
+        "max_rows": left.max_rows or MAX_ROWS,
         "not_before": clock.rfc3339(at),
         "not_after": clock.rfc3339(at + timedelta(days=asked.days)),
         "agreement": request.pledge,
@@ -61,12 +56,13 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
         "per_day": asked.per_day,
         "per_second": asked.per_second,
         "condition": msgspec.to_builtins(left.condition),
+        "grace_days": settings.NODE.grant_grace_days,
     }
     names = set(GrantTerms.__struct_fields__) - set(values)
     terms = {**values, **{name: getattr(request, name) for name in names}}
     grant = receive_grant(terms, by=by, at=at)
     if request.consumer_node != resource.node:
-        _tell_route(grant, "grant.issued", terms, by=by, at=at)
+        tell_route(grant, "grant.issued", terms, by=by, at=at)
     return grant
 
 
@@ -76,7 +72,8 @@ def receive_grant(terms: dict[str, Any], *, by: Actor, at: datetime) -> Grant:
 
     That the issuer is the provider's node, whoever carried the message must have seen to.
     """
-    typed = _checked(terms)
+    typed = checked_terms(terms)
+    digest = digest_of(terms)
     grant, made = Grant.objects.get_or_create(
         code=typed.code,
         defaults={
@@ -91,9 +88,10 @@ def receive_grant(terms: dict[str, Any], *, by: Actor, at: datetime) -> Grant:
             "not_before": clock.parse(typed.not_before),
             "not_after": clock.parse(typed.not_after),
             "issued_at": at,
+            "issued_digest": digest,
         },
     )
-    if not made and grant.terms != terms:
+    if not made and digest not in {grant.issued_digest, digest_of(grant.terms)}:
         raise NumberTaken(number=typed.code, node=typed.provider_node)
     if made:
         record("grant.issued", by=by, at=at, subject=Subject("grant", grant.code))
@@ -107,41 +105,6 @@ def _masks(content: ResourceContent, asked: Scope) -> dict[str, str]:
     return {name: mask for name, mask in masks.items() if name in asked.fields and mask != "none"}
 
 
-def _checked(terms: dict[str, Any]) -> GrantTerms:
-    """The terms, if they fit together and name nothing that is another node's."""
-    try:
-        typed = msgspec.convert(terms, GrantTerms)
-    except msgspec.ValidationError as error:
-        raise TermsWrong(why_zh=str(error), why_en=str(error)) from error
-    if not typed.code.startswith(f"GX{typed.provider_node}"):
-        raise NumberTaken(number=typed.code, node=typed.provider_node)
-    content = read_content(typed.resource_content)
-    if (content.code, content.provider) != (typed.resource, typed.provider):
-        raise TermsWrong(why_zh="所附目录不是该信息资源的", why_en="the entry enclosed is not the resource's")
-    strangers = {*typed.fields, *typed.masks, *(each.item for each in typed.condition)} - {
-        item.name for item in content.items
-    }
-    if strangers:
-        raise FieldNotInResource(fields="、".join(sorted(strangers)))
-    _demand_dates(typed)
-    known = Resource.objects.filter(code=typed.resource).first()
-    if known and known.node != typed.provider_node:
-        raise ResourceOfAnotherNode(resource=typed.resource, node=typed.provider_node)
-    demand_own_organisation(typed.provider, node=typed.provider_node)
-    demand_own_organisation(typed.consumer, node=typed.consumer_node)
-    demand_free_codes(typed.applications, node=typed.consumer_node)
-    return typed
-
-
-def _demand_dates(terms: GrantTerms) -> None:
-    try:
-        begins, ends = clock.parse(terms.not_before), clock.parse(terms.not_after)
-    except ValueError as error:
-        raise TermsWrong(why_zh="日期无法读取", why_en="its dates cannot be read") from error
-    if not begins < ends <= begins + LONGEST:
-        raise TermsWrong(why_zh="期限不合理", why_en="its dates make no sense")
-
-
 @transaction.atomic
 def revoke(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
     """End a grant at once, here and on every node of its route."""
@@ -152,12 +115,12 @@ def revoke(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
         raise NotYourDecision
     if not reason.strip():
         raise ReasonMissing
-    if grant.state != GrantState.ACTIVE and by.kind == "person":
+    if grant.is_over and by.kind == "person":
         raise GrantNotInForce(grant=grant.code)
     revocation = Revocation(code=grant.code, reason=reason.strip()[:4000])
     receive_revocation(revocation, by=by, at=at)
     if grant.consumer_node != grant.provider_node:
-        _tell_route(grant, "grant.revoked", msgspec.to_builtins(revocation), by=by, at=at)
+        tell_route(grant, "grant.revoked", msgspec.to_builtins(revocation), by=by, at=at)
     grant.refresh_from_db()
     return grant
 
@@ -166,10 +129,20 @@ def revoke(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
 def receive_revocation(revocation: Revocation, *, by: Actor, at: datetime) -> None:
     """Mark a grant revoked and have the bundle published again; a repeated message changes nothing."""
     grant = Grant.objects.select_for_update().get(code=revocation.code)
-    if grant.state != GrantState.ACTIVE:
+    if grant.state == GrantState.REVOKED:
         return
     grant.state, grant.revoked_at, grant.revoked_because = GrantState.REVOKED, at, revocation.reason
+    grant.revision += 1
     grant.save()
+    GrantChange.objects.create(
+        grant=grant,
+        revision=grant.revision,
+        act="revoked",
+        state=grant.state,
+        reason=revocation.reason,
+        said_by=by.name,
+        said_at=at,
+    )
     record(
         "grant.revoked",
         by=by,
@@ -178,8 +151,28 @@ def receive_revocation(revocation: Revocation, *, by: Actor, at: datetime) -> No
         details={"reason": revocation.reason},
     )
     enqueue("bundle.stale", {"because": "grant.revoked"}, by=by, at=at)
+    notify_parties(grant, "revoked", revocation.reason, by=by, at=at)
 
 
-def _tell_route(grant: Grant, topic: str, payload: dict[str, Any], *, by: Actor, at: datetime) -> None:
+def notify_parties(grant: Grant, act: str, reason: str, *, by: Actor, at: datetime) -> None:
+    """Tell both parties' people, those of this node, what became of a grant; not the party that did it."""
+    words = {
+        "code": grant.code,
+        "resource": grant.terms["resource_content"]["name"],
+        "words": reason or "—",
+        "until": grant.not_after.date().isoformat(),
+    }
+    parties = [
+        (grant.consumer, grant.consumer_node, "request:file"),
+        (grant.terms["provider"], grant.provider_node, "grant:revoke"),
+    ]
+    about, code, once = Subject("grant", grant.code), f"grant_{act}", str(grant.revision)
+    for organisation, node, permission in parties:
+        if node == settings.NODE.node and organisation != by.organisation:
+            tell(organisation, code, words, permission=permission, subject=about, once=once, by=by, at=at)
+
+
+def tell_route(grant: Grant, topic: str, payload: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    """Tell every node between the provider's and the consumer's, and that one."""
     message = {"to": grant.consumer_node, "topic": topic, "payload": payload}
     enqueue("route.message", message, by=by, at=at)

@@ -13,6 +13,7 @@ from guantong.journal.types import Actor, Subject
 from guantong.notices.actions import tell
 from guantong.sharing import flows
 from guantong.sharing.actions.granting import issue
+from guantong.sharing.actions.renewing import end_grace, prolong
 from guantong.sharing.errors import ApprovalMissing, FlowUnfit
 from guantong.sharing.models import Request, RequestState, Step
 from guantong.sharing.telling import filing_of, is_leaving, told_step
@@ -51,6 +52,8 @@ def close(request: Request, state: RequestState, *, by: Actor, at: datetime) -> 
     """The request has come to its end, here and, where it came from another node, there."""
     request.state, request.decided_at, request.run = state, at, None
     request.save()
+    if request.renews and state == RequestState.REFUSED:
+        end_grace(request, by=by, at=at)
     tell_decisions(request, by=by, at=at)
     notify_consumer(request, by=by, at=at)
 
@@ -144,7 +147,8 @@ def _grant(request: Request, *, by: Actor, at: datetime) -> None:
         raise ApprovalMissing(request=request.number)
     if not request.pledge:
         raise ApprovalMissing(request=request.number)
-    issue(request, by=by, at=at)
+    if not (request.renews and prolong(request, by=by, at=at)):
+        issue(request, by=by, at=at)
     close(request, RequestState.GRANTED, by=by, at=at)
 
 
