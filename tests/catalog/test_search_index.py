@@ -290,6 +290,19 @@ def test_changes_replace_every_face(tmp_path: Path) -> None:
     assert index.search(Asked(sight=(EVERYBODY, "department D1"))).total == 0
 
 
+def test_counts_are_kept_until_something_changes(tmp_path: Path) -> None:
+    index = made(tmp_path, [entry(1), entry(2, department="D2")])
+    first = index.search(Asked("居住证")).counts["department"]
+    again = index.search(Asked("居住证", sort="time"))
+    assert again.counts["department"] is first, "another order counts nothing anew"
+    narrower = index.search(Asked("居住证", {"department": ("D2",), "kind": ("1",)}))
+    assert (narrower.total, narrower.counts["department"]) == (0, {})
+    index.apply([Changed(3, [entry(3, department="D2")])], position=Position(1))
+    assert index.search(Asked("居住证")).counts["department"] == {"D1": 1, "D2": 2}
+    unseen = index.search(Asked("居住证", sight=("nobody",)))
+    assert unseen.counts["department"] == {}, "what one viewer may see is not counted for another"
+
+
 def test_suggestions_find_something_for_this_viewer(tmp_path: Path) -> None:
     index = made(
         tmp_path, [entry(1, "居住证信息"), entry(2, "机密草稿", stage="draft", seen_by=("department D1",))]

@@ -199,6 +199,32 @@ def test_a_search_is_kept_and_tells_of_news(cast: Cast, index: EmbeddedIndex, cl
     assert client.post("/find/saved/keep", {"name": " ", "query": ""}).status_code == 400
 
 
+def test_a_catalogue_that_flows_in_is_built_once_it_is_whole(
+    cast: Cast, index: EmbeddedIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping.build_now(index)
+    publish_permits(cast, code="3070511600001/000002", name="居住证签注")
+    actions.number_changes(by=SYSTEM, at=NOON)
+    monkeypatch.setattr(keeping, "FLOOD", 1)
+    monkeypatch.setattr(keeping, "QUIET_S", 0.0)
+    flowing, begun = [True], []
+
+    class Running:
+        def poll(self) -> int | None:
+            return None
+
+    def start() -> Running:
+        begun.append(1)
+        return Running()
+
+    keeper = keeping.Keeper(index, start=start, is_flowing=lambda: flowing[0])
+    assert [keeper.tend() for _ in range(3)] == [0, 0, 0]
+    assert not begun, "more is on its way"
+    flowing[0] = False
+    keeper.tend()
+    assert begun == [1]
+
+
 def test_changes_are_followed(cast: Cast, index: EmbeddedIndex, client: Client) -> None:
     keeping.build_now(index)
     keeper = keeping.Keeper(index, start=lambda: pytest.fail("the index is whole"))

@@ -1,7 +1,14 @@
 """The tree as this node knows it."""
 
+from datetime import timedelta
+
+from django.db.models import F
+
 from guantong.federation.errors import NodeUnknown
-from guantong.federation.models import Node, Relation
+from guantong.federation.models import Node, ReceivedFeed, Relation
+from guantong.kit import clock
+
+LATELY = timedelta(minutes=5)
 
 
 def own() -> Node:
@@ -29,6 +36,12 @@ def neighbours() -> list[Node]:
     """The confirmed nodes one step away: the parent and the children."""
     near = [Relation.PARENT, Relation.CHILD]
     return list(Node.objects.filter(relation__in=near, is_confirmed=True))
+
+
+def is_flowing() -> bool:
+    """Whether a neighbour has told us of changes that are still on their way, and was heard of lately."""
+    heard = ReceivedFeed.objects.filter(stopped_at__isnull=True, received_at__gt=clock.now() - LATELY)
+    return heard.filter(newest__gt=F("number")).exists()
 
 
 def parent_code() -> str:

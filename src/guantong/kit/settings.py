@@ -66,6 +66,8 @@ class Settings:
     web_port: int = 8000
     # Processes that answer pages; each takes about 150 MB. One a core where many search at once.
     web_workers: int = 1
+    # Pages that one process answers at the same time. With one, and several processes, waiting times are the most even.
+    web_threads: int = 4
     # Port of the gateway.
     gateway_port: int = 8001
     # Port of the log.
@@ -173,6 +175,7 @@ class Settings:
         is_postgresql = urlsplit(self.database_url).scheme in {"", "postgresql", "postgres"}
         yield "database_url", is_postgresql, "应为 postgresql:// 地址", "a postgresql:// address is wanted"
         yield "web_workers", 1 <= self.web_workers <= 64, "应为 1 至 64", "1 to 64 are possible"
+        yield "web_threads", 1 <= self.web_threads <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
         yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"

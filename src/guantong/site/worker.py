@@ -55,7 +55,7 @@ class Worker:
         self._settings = settings
         self._by = Actor("node", settings.node, settings.title, settings.node)
         self._stopping = threading.Event()
-        self._keeper = Keeper(own_index(), sharing.uses)
+        self._keeper = Keeper(own_index(), sharing.uses, is_flowing=queries.is_flowing)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. A second worker of the same node waits until the first has gone."""

@@ -1,6 +1,8 @@
 """The embedded index: tantivy over pre-tokenised text. It knows folders and entries, and no database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -27,8 +29,10 @@ EXACT: Final = 1_000.0
 ALIKE: Final = 0.4
 REGIONS: Final = {2: "province", 4: "city", 6: "county"}
 _COLUMNS: Final = (*(facet for facet in FACETS if facet != "region"), *REGIONS.values())
-_BUILD_HEAP: Final = 400_000_000
+# More makes a build no faster, and a node that takes a catalogue in has other uses for memory.
+_BUILD_HEAP: Final = 100_000_000
 _HEAP: Final = 30_000_000
+KEPT: Final = 500
 _TOLD_EVERY: Final = 2_000
 _BIG_BUCKETS: Final = 65_000
 _MOST_VALUES: Final = 1_000
@@ -121,9 +125,16 @@ class IndexChanger:
 
 
 class IndexReader:
-    """One index, open for questions. Safe to use from several threads."""
+    """One index, open for questions. Safe to use from several threads.
 
-    def __init__(self, folder: Path) -> None:
+    The counts of the last ``kept`` questions are kept until something is committed: the next page, another order, and
+    what many ask for begin with them.
+    """
+
+    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+        self._counts: OrderedDict[Hashable, dict[str, dict[str, int]]] = OrderedDict()
+        self._kept = kept
+        self._lock = threading.Lock()
         self._index = Index.open(str(folder))
         self._index.config_reader("manual", 0)
         self._index.reload()
@@ -132,6 +143,8 @@ class IndexReader:
     def reload(self) -> None:
         """See what was committed meanwhile."""
         self._index.reload()
+        with self._lock:
+            self._counts = OrderedDict()
 
     @property
     def size(self) -> int:
@@ -143,7 +156,28 @@ class IndexReader:
         searcher = self._index.searcher()
         question = _Question(self._index, self._fields, asked)
         keys, total, cursor = question.page(searcher)
-        return Found(keys, total, question.counts(searcher), cursor)
+        return Found(keys, total, self._counted(question, asked, searcher), cursor)
+
+    def _counted(self, question: "_Question", asked: Asked, searcher: Searcher) -> dict[str, dict[str, int]]:
+        about = (
+            asked.text,
+            tuple((facet, tuple(values)) for facet, values in sorted(asked.chosen.items())),
+            tuple(asked.sight),
+            tuple(asked.facets),
+            tuple(asked.among),
+        )
+        with self._lock:
+            counts = self._counts
+            if about in counts:
+                counts.move_to_end(about)
+                return counts[about]
+        found = question.counts(searcher)
+        with self._lock:
+            # Counts of an older commit go into the table that was dropped with it.
+            counts[about] = found
+            while len(counts) > self._kept:
+                counts.popitem(last=False)
+        return found
 
     def total(self, asked: Asked) -> int:
         """How many entries a question finds."""

@@ -66,8 +66,9 @@ def _as_missing() -> Iterator[None]:
 class EmbeddedIndex:
     """The index of a node's own folder. See :class:`~guantong.catalog.search.types.SearchIndex`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, kept: int = engine.KEPT) -> None:
+        """``kept``: how many questions' counts are kept until the next commit."""
+        self._folder, self._kept = folder, kept
         self._lock = threading.Lock()
         self._reader: engine.IndexReader | None = None
         self._changer: tuple[str, engine.IndexChanger] | None = None
@@ -202,7 +203,7 @@ class EmbeddedIndex:
                 try:
                     seen = (generation, pointer.stat().st_ino, self._manifest_stamp(generation))
                     if self._reader is None or seen[0] != self._seen[0]:
-                        self._reader = engine.IndexReader(self._folder / generation)
+                        self._reader = engine.IndexReader(self._folder / generation, self._kept)
                     elif seen != self._seen:
                         self._reader.reload()
                 except (OSError, ValueError):

@@ -56,10 +56,14 @@ class Keeper:
     """Follows the catalogue. One a node, in its worker."""
 
     def __init__(
-        self, index: KeptIndex, uses: entries.Uses = entries.no_uses, start: Callable[[], Build] = start_build
+        self,
+        index: KeptIndex,
+        uses: entries.Uses = entries.no_uses,
+        start: Callable[[], Build] = start_build,
+        is_flowing: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``start`` begins a build elsewhere."""
-        self._index, self._uses, self._start = index, uses, start
+        """``start`` begins a build elsewhere; ``is_flowing`` says whether more of another catalogue is on its way."""
+        self._index, self._uses, self._start, self._is_flowing = index, uses, start, is_flowing
         self._build: Build | None = None
         self._is_checked = False
         self._stored = self._at = Position(-1, -1)
@@ -96,7 +100,8 @@ class Keeper:
         if last != newest:
             last, seen = newest, now
         self._flood = began, last, seen
-        if self._build is None and (now - seen >= QUIET_S or now - began >= LONGEST_FLOOD_S):
+        is_over = now - seen >= QUIET_S and not self._is_flowing()
+        if self._build is None and (is_over or now - began >= LONGEST_FLOOD_S):
             self._build, self._flood = self._start(), None
         return True
 

@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
         port=settings.web_port,
         interface=Interfaces.WSGI,
         workers=settings.web_workers,
-        blocking_threads=4,
+        blocking_threads=settings.web_threads,
         log_access=False,
         log_level=LogLevels.warning,
     )
