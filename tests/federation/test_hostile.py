@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from guantong.catalog.models import Resource
+from guantong.evidence.agreements import PLEDGE_KIND, digest_of
 from guantong.federation.actions import joining, messages
 from guantong.federation.cards import LARGEST_CARD, read_card
 from guantong.federation.errors import (
@@ -24,10 +25,11 @@ from guantong.federation.models import InboxMessage, Node, Relation
 from guantong.identity.errors import ApplicationCodeTaken, OrganisationOfAnotherNode
 from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import SYSTEM
-from guantong.kit import clock
+from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError
 from guantong.kit.suites import INTERNATIONAL, SigningKey
 from guantong.sharing import actions
+from guantong.sharing.agreements.statements import ASKED
 from guantong.sharing.errors import (
     FieldNotInResource,
     NotShared,
@@ -75,10 +77,34 @@ def filing(**changes: Any) -> dict[str, Any]:
         "filed_by": "某",
         "filed_at": clock.rfc3339(NOON),
     }
-    return {**values, **changes}
+    return pledged({**values, **changes})
+
+
+def pledged(values: dict[str, Any]) -> dict[str, Any]:
+    """The filing with the pledge that its department and the province signed to it."""
+    own = INTERNATIONAL.generate("510000.guantong.example/organisation/education")
+    body = {
+        **{name: values[name] for name in ("number", "consumer", "pledged_by")},
+        "request": values["uuid"],
+        "node": values["consumer_node"],
+        "key": own.public.to_text(),
+        "asked": {name: values.get(name, "") for name in ASKED},
+    }
+    statement = envelope.seal(PLEDGE_KIND, body, own, PROVINCE)
+    return {**values, "pledge": digest_of(statement), "pledge_statement": statement.decode()}
 
 
 # Requests
+
+
+def test_a_request_without_a_pledge_signed_by_its_node_is_refused() -> None:
+    publish_permits(town.tree())
+    without = {**filing(), "pledge_statement": ""}
+    another = {**filing(), "pledge_statement": filing(fields=["id_number"])["pledge_statement"]}
+    for payload in (without, another):
+        with pytest.raises(GuantongError):
+            receive(PROVINCE, "request.filed", payload)
+    assert not Request.objects.exists()
 
 
 def test_a_request_from_another_node_is_taken_in_and_waits_for_our_department() -> None:
@@ -287,7 +313,7 @@ def test_only_grants_and_their_end_are_for_a_whole_route() -> None:
 
 
 @pytest.mark.parametrize("topic", ["node.cards", "feed.told", "request.filed", "request.decided",
-                                   "grant.issued", "grant.revoked", "grant.changed", "grant.wished",
+                                   "grant.issued", "grant.revoked", "grant.changed", "grant.wished", "grant.agreement",
                                    "weather.changed"])  # fmt: skip
 def test_an_empty_message_is_a_refusal_not_an_accident(topic: str) -> None:
     town.tree()

@@ -10,11 +10,12 @@ from guantong.bundle.sealing import open_bundle, seal
 from guantong.bundle.types import Bundle
 from guantong.federation import keys, keyset
 from guantong.federation.actions import joining, publishing
-from guantong.federation.errors import KeyExposed
 from guantong.federation.models import PublishedBundle
 from guantong.identity.models import Application
 from guantong.journal.models import Alert
 from guantong.journal.types import SYSTEM
+from guantong.kit import key_files
+from guantong.kit.key_files import KeyExposed
 from guantong.kit.settings import Settings
 from guantong.kit.suites import INTERNATIONAL
 from guantong.sharing import actions as sharing
@@ -109,7 +110,7 @@ def test_a_key_that_others_can_read_is_not_used(settings: Settings) -> None:
     path = settings.key_folder / "node.key"
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
-    keys.load_key.cache_clear()
+    key_files.load_key.cache_clear()
     with pytest.raises(KeyExposed):
         keys.node_key(settings)
 
@@ -117,10 +118,10 @@ def test_a_key_that_others_can_read_is_not_used(settings: Settings) -> None:
 def test_a_key_is_written_once_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.key"
     with pytest.raises(ZeroDivisionError):
-        keys.write_secret(path, lambda: str(1 / 0))
+        key_files.write_secret(path, lambda: str(1 / 0))
     assert list(tmp_path.iterdir()) == []
-    keys.write_secret(path, lambda: "first")
-    keys.write_secret(path, lambda: "second")
+    key_files.write_secret(path, lambda: "first")
+    key_files.write_secret(path, lambda: "second")
     assert path.read_text() == "first\n"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -9,11 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.cast import NOON, Cast, assemble, need, publish_permits
 
+from guantong.evidence.agreements import check_agreement, digest_of
 from guantong.identity.actions import register_person
 from guantong.journal.types import SYSTEM, Actor
+from guantong.kit import canonical
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import VerifyKey
 from guantong.sharing import actions
-from guantong.sharing.models import Grant, Request
+from guantong.sharing.agreements.keys import node_key
+from guantong.sharing.models import Agreement, Grant, Request
 from guantong.sharing.types import Narrowing, Particulars, Supplement
 
 PEOPLE = ["luo", "jiang", "xu", "wen", "tian", "gao", "stranger", "node"]
@@ -107,6 +111,11 @@ def do(cast: Cast, act: str, by: Actor, said: Any, signed: Any) -> None:
         pass
 
 
+def keyring() -> dict[str, VerifyKey]:
+    key = node_key().public
+    return {key.ref: key}
+
+
 def demand_lawful(cast: Cast, grant: Grant) -> None:
     request = Request.objects.get(uuid=grant.request)
     steps = {step.kind: step for step in request.steps.all()}
@@ -115,7 +124,9 @@ def demand_lawful(cast: Cast, grant: Grant) -> None:
     }  # fmt: skip
     assert (steps["consumer"].decided_by, steps["provider"].decided_by) == ("文批", "蒋批")
     assert steps["bureau"].decided_by == "田批"
-    assert request.pledge == grant.terms["agreement"] != ""
+    agreement = Agreement.objects.get(digest=grant.terms["agreement"])
+    body = check_agreement(bytes(agreement.statement), keyring(), bytes(agreement.document))
+    assert digest_of(canonical.dumps(body["pledge"])) == request.pledge
     assert set(grant.terms["fields"]) <= set(request.fields)
     assert request.state == "granted"
 

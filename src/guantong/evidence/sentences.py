@@ -33,6 +33,8 @@ _TOLD = (
 def story(facts: Mapping[str, Any], language: Language) -> str:
     """The sentence for a record that verified; ``facts`` are those of the verdict."""
     body = facts["body"]
+    if "index" not in facts:
+        return _agreed(facts, body, language)
     told = [
         (name, _written(_look(body, path))) for path, *names in _TOLD if (name := names[language == "en"])
     ]
@@ -53,6 +55,27 @@ def story(facts: Mapping[str, Any], language: Language) -> str:
         f"节点 {node} {f'于 {at} ' if at else ''}{what}{f'（{inside}）' if inside else ''}，"
         f"凭证是日志 {facts['origin']} 的第 {facts['index'] + 1} 条，{_cosigned_zh(facts)}。"
     )
+
+
+def _agreed(facts: Mapping[str, Any], body: Mapping[str, Any], language: Language) -> str:
+    """The sentence for an agreement or a pledge, which is in no log."""
+    is_agreement = "terms" in body
+    terms = body["terms"] if is_agreement else {**body, **body["asked"]}
+    who = (terms.get("provider_name", ""), terms["consumer_name"], terms["resource"])
+    fields = ("、" if language == "zh" else ", ").join(terms["fields"])
+    if language == "en":
+        seal = (
+            "the document beside it is the signed one"
+            if facts["has_document"]
+            else "its document was not given"
+        )
+        if is_agreement:
+            return f"{who[0]} grants {who[1]} {fields} of {who[2]} ({body['grant']}); both signatures hold, {seal}."
+        return f"{who[1]} pledges for {fields} of {who[2]} ({body['number']}); both signatures hold."
+    seal = "同名文书与签署的一致" if facts["has_document"] else "未提供文书"
+    if is_agreement:
+        return f"{who[0]}授权{who[1]}使用 {who[2]} 的 {fields}（{body['grant']}），双方签名成立，{seal}。"
+    return f"{who[1]}就 {who[2]} 的 {fields} 作出承诺（{body['number']}），签名成立。"
 
 
 def _cosigned_zh(facts: Mapping[str, Any]) -> str:

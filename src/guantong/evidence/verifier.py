@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from guantong.evidence import merkle, notes
+from guantong.evidence.agreements import PLEDGE_KIND, check_agreement, check_pledge
 from guantong.evidence.checkpoints import Checkpoint, CheckpointMalformed, cosigners, read_checkpoint
 from guantong.evidence.keysets import KeySet
 from guantong.evidence.merkle import ProofWrong
@@ -58,9 +59,15 @@ class _Examination:
         self.fault(error.code, error.sentence("zh"), error.sentence("en"))
 
 
-def verify(data: bytes, keys: KeySet) -> Verdict:
-    """Examine a proof file (a C2SP tlog-proof with the signed record as extra data); report every fault."""
+def verify(data: bytes, keys: KeySet, document: bytes | None = None) -> Verdict:
+    """Examine a proof file (a C2SP tlog-proof with the signed record as extra data); report every fault.
+
+    A signed agreement or pledge, which is a statement by itself, is examined as such; ``document`` is its PDF.
+    """
     seen = _Examination(keys)
+    if data.startswith(b'{"body":'):
+        _examine_agreement(data, document, seen)
+        return Verdict(not seen.faults, seen.faults, seen.facts)
     try:
         proof = read_proof(data)
     except ProofMalformed as fault:
@@ -69,6 +76,17 @@ def verify(data: bytes, keys: KeySet) -> Verdict:
         _examine_record(proof, seen)
         _examine_checkpoint(proof, seen)
     return Verdict(not seen.faults, seen.faults, seen.facts)
+
+
+def _examine_agreement(data: bytes, document: bytes | None, seen: _Examination) -> None:
+    try:
+        kind = envelope.read(data).kind
+        nodes = seen.keys.nodes
+        body = check_pledge(data, nodes) if kind == PLEDGE_KIND else check_agreement(data, nodes, document)
+    except GuantongError as fault:
+        seen.fault_of(fault)
+        return
+    seen.facts |= {"kind": kind, "body": body, "node": body["node"], "has_document": document is not None}
 
 
 def _examine_record(proof: Proof, seen: _Examination) -> None:
@@ -195,10 +213,20 @@ def main(argv: Sequence[str]) -> int:
     return 0 if all(verdicts) else 1
 
 
+def _document_beside(path: Path) -> bytes | None:
+    """The document of an agreement, if it lies beside it under the same name."""
+    document = path.with_suffix(".pdf")
+    if path.suffix != ".json" or not document.is_file():
+        return None
+    with document.open("rb") as file:
+        return file.read(LARGEST_FILE)
+
+
 def _tell(path: Path, keys: KeySet, language: Language) -> bool:
     try:
         with path.open("rb") as file:
-            verdict = verify(file.read(LARGEST_FILE), keys)
+            data = file.read(LARGEST_FILE)
+        verdict = verify(data, keys, _document_beside(path))
     except OSError as fault:
         unreadable = Fault(
             "unreadable", f"无法读取：{fault.strerror}。", f"It cannot be read: {fault.strerror}."

@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 
 from guantong.federation.errors import CardWrong
-from guantong.federation.keys import load_key, node_key
+from guantong.federation.keys import node_key
 from guantong.kit import canonical, clock, envelope
 from guantong.kit.errors import GuantongError
+from guantong.kit.key_files import load_key
 from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 

@@ -103,15 +103,6 @@ class NodeConfirmed(GuantongError):
     en = "Node {node} is confirmed already."
 
 
-class KeyExposed(GuantongError):
-    """A private key's file can be read by others than the node."""
-
-    code = "key_exposed"
-    status = 500
-    zh = "私钥文件 {path} 可被他人读取，须将权限改为 0600。"
-    en = "The key file {path} can be read by others; its mode must be 0600."
-
-
 class ChunkWrong(GuantongError):
     """A chunk of a feed is malformed, not signed by the neighbour, or not what its head announces."""
 

@@ -73,6 +73,8 @@ class Request(models.Model):
     per_second = models.IntegerField("每秒上限", default=50)
     days = models.IntegerField("期限（天）", default=365)
     pledge = models.CharField("承诺书摘要", max_length=80)
+    pledge_statement = models.TextField("承诺书", blank=True)
+    """The pledge, signed by the consumer and its node; ``pledge`` is its digest."""
     pledged_by = models.CharField(max_length=120)
     particulars = models.JSONField("申请单其余各项", default=dict)
     """What the national platform's form asks besides; see :class:`guantong.sharing.types.Particulars`."""
@@ -212,6 +214,28 @@ class Grant(models.Model):
     def is_over(self) -> bool:
         """Whether it has been revoked or has ended; its dates apart."""
         return self.state in OVER
+
+
+class Agreement(models.Model):
+    """共享协议: what both sides signed for a grant: a statement, and the document that people read.
+
+    Both nodes keep the same bytes. ``digest`` is that of the statement and stands in the grant's terms.
+    """
+
+    grant = models.CharField("授权编号", max_length=64, db_index=True)
+    digest = models.CharField("摘要", max_length=80, unique=True)
+    statement = models.BinaryField()
+    document = models.BinaryField()
+    at = models.DateTimeField()
+    papers = models.ManyToManyField(Paper, related_name="+")
+    """Copies signed on paper, registered at this node."""
+
+    class Meta:
+        verbose_name = "共享协议"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class GrantChange(models.Model):

@@ -159,6 +159,7 @@ class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pledged_by: Line
     filed_by: Line
     filed_at: str
+    pledge_statement: Annotated[str, msgspec.Meta(max_length=40_000, pattern=r"^[^\x00]*$")] = ""
     particulars: Particulars = Particulars()
     batch: Uuid | None = None
     renews: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
@@ -225,6 +226,14 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)]
     not_after: str
     agreement: Annotated[str, msgspec.Meta(max_length=80)]
+
+
+class SignedAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An agreement on its way from the provider's node to the consumer's; ``document`` in base64."""
+
+    grant: Code
+    statement: Annotated[str, msgspec.Meta(max_length=200_000)]
+    document: Annotated[str, msgspec.Meta(max_length=1_400_000)]
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -377,6 +377,8 @@ KINDS: Final[Mapping[str, Words]] = {
         "flow.published": _("published a flow"),
         "grant.issued": _("issued a grant"),
         "grant.revoked": _("revoked a grant"),
+        "agreement.kept": _("kept a signed agreement"),
+        "agreement.paper": _("registered a paper copy of an agreement"),
         "grant.narrowed": _("narrowed a grant"),
         "grant.suspended": _("suspended a grant"),
         "grant.resumed": _("resumed a grant"),

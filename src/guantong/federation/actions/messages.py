@@ -43,6 +43,7 @@ from guantong.sharing.types import (
     Filing,
     NodeCode,
     Revocation,
+    SignedAgreement,
     Standing,
     Supplement,
     Uuid,
@@ -202,7 +203,8 @@ def _neighbour(message: Message) -> Node:
 def _request_filed(message: Message, *, by: Actor, at: datetime) -> None:
     filing = msgspec.convert(message.payload, Filing)
     _entitle(message, filing.consumer_node)
-    sharing.receive_request(filing, own=message.to, by=by, at=at)
+    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
+    sharing.receive_request(filing, own=message.to, key=key, by=by, at=at)
 
 
 def _request_decided(message: Message, *, by: Actor, at: datetime) -> None:
@@ -239,6 +241,13 @@ def _grant_revoked(message: Message, *, by: Actor, at: datetime) -> None:
     grant = Grant.objects.filter(code=revocation.code).first()
     _entitle(message, grant.provider_node if grant else "")
     sharing.receive_revocation(revocation, by=by, at=at)
+
+
+def _grant_agreement(message: Message, *, by: Actor, at: datetime) -> None:
+    signed = msgspec.convert(message.payload, SignedAgreement)
+    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
+    own = VerifyKey.from_text(queries.own().node_key)
+    sharing.receive_agreement(signed, sender=message.sender, keys=[key, own], by=by, at=at)
 
 
 def _grant_changed(message: Message, *, by: Actor, at: datetime) -> None:
@@ -282,6 +291,7 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "request.supplemented": _request_supplemented,
     "request.withdrawn": _request_withdrawn,
     "grant.issued": _grant_issued,
+    "grant.agreement": _grant_agreement,
     "grant.changed": _grant_changed,
     "grant.wished": _grant_wished,
     "grant.revoked": _grant_revoked,

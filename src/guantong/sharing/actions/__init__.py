@@ -5,6 +5,7 @@ own. What the other node must hear goes out as a message of the outbox (``node.m
 every node on the way), written in the transaction of the act.
 """
 
+from guantong.sharing.actions.agreeing import attach_paper, receive_agreement
 from guantong.sharing.actions.amending import receive_supplement, receive_withdrawal, supplement, withdraw
 from guantong.sharing.actions.deciding import decide, receive_decisions, send_back
 from guantong.sharing.actions.filing import file_request, file_together, receive_request, renew
@@ -22,6 +23,7 @@ from guantong.sharing.actions.tending import (
 from guantong.sharing.actions.watching import extend, urge, watch_deadlines
 
 __all__ = [
+    "attach_paper",
     "decide",
     "extend",
     "file_request",
@@ -29,6 +31,7 @@ __all__ = [
     "give_back",
     "keep_in_grace",
     "narrow",
+    "receive_agreement",
     "receive_decisions",
     "receive_grant",
     "receive_request",

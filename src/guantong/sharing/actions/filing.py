@@ -1,6 +1,5 @@
 """Asking for data: at the consumer's node, and as it arrives at the provider's."""
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,12 +12,16 @@ from guantong.catalog import queries as catalog
 from guantong.catalog.errors import ResourceUnknown
 from guantong.catalog.models import Resource
 from guantong.catalog.types import ResourceContent
+from guantong.evidence.agreements import digest_of
 from guantong.identity.models import Application, Organisation
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
+from guantong.kit.suites import VerifyKey
 from guantong.sharing import flows
 from guantong.sharing.actions.moving import arrive, set_out
+from guantong.sharing.agreements.checking import demand_pledged
+from guantong.sharing.agreements.statements import pledge_of
 from guantong.sharing.errors import (
     FieldNotInResource,
     LimitsWrong,
@@ -34,7 +37,7 @@ from guantong.sharing.models import Grant, NumberSeries, Paper, Request, Step
 from guantong.sharing.parties import demand_free_codes, demand_own_organisation
 from guantong.sharing.renewals import demand_fits, renewal_need
 from guantong.sharing.telling import filing_of
-from guantong.sharing.types import PLEDGE, Filing, Need
+from guantong.sharing.types import Filing, Need
 
 
 @transaction.atomic
@@ -75,7 +78,6 @@ def file_request(
         per_day=need.per_day,
         per_second=need.per_second,
         days=need.days,
-        pledge="sha-256:" + hashlib.sha256(PLEDGE.encode()).hexdigest(),
         pledged_by=paper.signed_by if paper else by.name,
         particulars=msgspec.to_builtins(need.particulars),
         batch=batch,
@@ -85,6 +87,8 @@ def file_request(
         filed_by=by.name,
         filed_by_id=by.id,
     )
+    statement = pledge_of(request, at=at)
+    request.pledge, request.pledge_statement = digest_of(statement), statement.decode()
     _demand_bounds(request)
     if request.renews:
         demand_fits(request, at=at)
@@ -114,9 +118,12 @@ def renew(
 
 
 @transaction.atomic
-def receive_request(filing: Filing, *, own: str, by: Actor, at: datetime) -> Request:
+def receive_request(
+    filing: Filing, *, own: str, key: VerifyKey | None = None, by: Actor, at: datetime
+) -> Request:
     """Take in a request that another node filed for a resource of ours (``own``); a repeat changes nothing.
 
+    ``key`` is that of the consumer's node, which must have signed the pledge.
     Only what the consumer's node may say is taken from it. Whose the resource is, we know ourselves.
     """
     found = Request.objects.filter(uuid=filing.uuid).first()
@@ -129,6 +136,8 @@ def receive_request(filing: Filing, *, own: str, by: Actor, at: datetime) -> Req
     prefix = f"SQ{filing.consumer_node}"
     if not filing.number.startswith(prefix) or Request.objects.filter(number=filing.number).exists():
         raise NumberTaken(number=filing.number, node=filing.consumer_node)
+    if key is not None:
+        demand_pledged(filing, key)
     demand_own_organisation(filing.consumer, node=filing.consumer_node)
     demand_free_codes(filing.applications, node=filing.consumer_node)
     for review in filing.reviews:

@@ -14,6 +14,7 @@ from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
 from guantong.notices.actions import tell
+from guantong.sharing.actions.agreeing import agree
 from guantong.sharing.errors import (
     GrantNotInForce,
     NotYourDecision,
@@ -50,7 +51,7 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
         "max_rows": left.max_rows or MAX_ROWS,
         "not_before": clock.rfc3339(at),
         "not_after": clock.rfc3339(at + timedelta(days=asked.days)),
-        "agreement": request.pledge,
+        "agreement": "",
         "fields": asked.fields,
         "modes": asked.modes,
         "per_day": asked.per_day,
@@ -60,6 +61,7 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
     }
     names = set(GrantTerms.__struct_fields__) - set(values)
     terms = {**values, **{name: getattr(request, name) for name in names}}
+    terms["agreement"] = agree(terms, request, by=by, at=at)
     grant = receive_grant(terms, by=by, at=at)
     if request.consumer_node != resource.node:
         tell_route(grant, "grant.issued", terms, by=by, at=at)

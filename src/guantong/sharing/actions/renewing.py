@@ -11,6 +11,7 @@ from django.db import transaction
 
 from guantong.journal.types import Actor
 from guantong.kit import clock
+from guantong.sharing.actions.agreeing import agree
 from guantong.sharing.actions.tending import change
 from guantong.sharing.models import OPEN, Grant, GrantState, Request
 from guantong.sharing.narrowing import scope
@@ -43,8 +44,8 @@ def prolong(request: Request, *, by: Actor, at: datetime) -> Grant | None:
     then = {
         **less(typed, narrower, at=at),
         "not_after": clock.rfc3339(ends),
-        "agreement": request.pledge,
     }
+    then["agreement"] = agree({**grant.terms, **then}, request, by=by, at=at)
     grant.graced_from = None
     return change(grant, "prolonged", then=then, reason=request.number, by=by, at=at)
 
