@@ -24,6 +24,8 @@ MORE_DOORS = {
     ("workflow", "diagrams"),
     ("workflow", "drawing"),
     ("identity", "workdays"),
+    # What nodes tell each other of corrections and disputes.
+    ("sharing", "voices"),
 }
 FORBIDDEN = {"utils", "helpers", "common", "misc", "base", "core", "manager", "service"}
 

@@ -11,7 +11,13 @@ from django.utils import timezone
 from guantong.catalog import actions as catalog
 from guantong.counter import asking, certificates, facts, node
 from guantong.counter import form as forms
-from guantong.counter.errors import CaseClosed, ItemNotOpen, NotYourItem
+from guantong.counter.errors import (
+    CaseClosed,
+    ItemNotOpen,
+    NotYourItem,
+    OverrideReasonMissing,
+    ProofMissing,
+)
 from guantong.counter.importing import ImportReport, read_items
 from guantong.counter.models import (
     OPEN_STATES,
@@ -25,7 +31,8 @@ from guantong.counter.models import (
     ServiceItem,
 )
 from guantong.counter.needing import needs_of
-from guantong.counter.queries import party_digest
+from guantong.counter.queries import corrections_of, party_digest
+from guantong.identity.queries import holds
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
@@ -149,6 +156,34 @@ def withdraw(case: Case, *, by: Actor, at: datetime) -> Case:
         case.state, case.waiting_for, case.decided_at = CaseState.WITHDRAWN, {}, at
         case.save(update_fields=["state", "waiting_for", "decided_at"])
         record("case.withdrawn", by=by, at=at, subject=Subject("case", case.number))
+    return case
+
+
+@transaction.atomic
+def admit_on_proof(case: Case, *, reason: str, by: Actor, at: datetime) -> Case:
+    """容缺办理: admit, on the proof that was registered, whom data under correction would turn away.
+
+    Only a clerk, with a reason, and only while a correction of what this case looked up is running; the record says
+    on which proof. ProofMissing, OverrideReasonMissing.
+    """
+    case = Case.objects.select_for_update().get(pk=case.pk)
+    if case.state != CaseState.REFUSED:
+        raise CaseClosed(number=case.number, act_zh="凭证明受理", act_en="admitted on proof")
+    running = corrections_of(case).first()
+    if running is None or not holds(by, "case:advance"):
+        raise ProofMissing(number=case.number)
+    if not reason.strip():
+        raise OverrideReasonMissing
+    details = {
+        "was": case.reason,
+        "correction": running.number,
+        "proof": running.proof_digest,
+        "reason": reason.strip()[:400],
+    }
+    case.state, case.reason, case.decided_at = CaseState.ADMITTED, "admitted_on_proof", at
+    case.save(update_fields=["state", "reason", "decided_at"])
+    record("case.overridden", by=by, at=at, subject=Subject("case", case.number), details=details)
+    _issue(case, by=by, at=at)
     return case
 
 

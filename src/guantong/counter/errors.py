@@ -196,3 +196,21 @@ class NotYourItem(GuantongError):
     status = 403
     zh = "该事项由{department}实施，只能由该部门申报所需数据。"
     en = "The item is {department}'s: only they say what it needs."
+
+
+class ProofMissing(GuantongError):
+    """No correction with a registered proof runs for what the case has looked up."""
+
+    code = "proof_missing"
+    status = 409
+    zh = "办件 {number} 没有正在进行且已登记证明的校核，不能凭证明受理。"
+    en = "No correction with a registered proof runs for case {number}; it cannot be admitted on proof."
+
+
+class OverrideReasonMissing(GuantongError):
+    """Nobody is admitted against the data without a reason."""
+
+    code = "override_reason_missing"
+    status = 422
+    zh = "请写明凭证明受理的理由。"
+    en = "Say why the case is admitted on its proof."

@@ -8,6 +8,8 @@ from guantong.counter.models import Case, Certificate, Party, ServiceItem
 from guantong.identity.models import Division, Person
 from guantong.identity.queries import division_name, may
 from guantong.kit import codes
+from guantong.sharing import queries as sharing
+from guantong.sharing.models import Correction
 from guantong.workflow.engine import Run
 from guantong.workflow.queries import specification
 
@@ -113,3 +115,9 @@ def division_code(text: str) -> str:
         names = [text[n:] for n in range(1, len(text) - 1)]
         named = [each.code for each in counties.filter(name__in=names) if division_name(each.code) == text]
     return named[0][:6] if len(named) == 1 else text
+
+
+def corrections_of(found: Case) -> QuerySet[Correction]:
+    """The corrections, with a proof registered, that run for data which the case has looked up."""
+    asked = found.lookups.values_list("resource", flat=True)
+    return sharing.running_for_case(found.number).filter(resource__in=list(asked))

@@ -35,6 +35,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "监护人登记的租房合同已到期，续签并备案后可以再次申请。",
         "The guardian's registered tenancy has ended; apply again once a new one is registered.",
     ),
+    "admitted_on_proof": (
+        "部门数据正在校核，窗口凭有效证明受理，准予入学。",
+        "The departments' data are being corrected; admitted at the counter on valid proof.",
+    ),
     "conditions_not_established": (
         "部门数据不完整，不能确认入学条件；请窗口协助向数据提供部门提出校核。",
         "The departments' data are incomplete; the counter will help to have them corrected.",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("serve/cases/<uuid:uuid>/progress", views.progress, name="case-progress"),
     path("serve/cases/<uuid:uuid>/retry", views.retry, name="case-retry"),
     path("serve/cases/<uuid:uuid>/withdraw", views.withdraw, name="case-withdraw"),
+    path("serve/cases/<uuid:uuid>/admit", views.admit, name="case-admit"),
     path("serve/cases/<uuid:uuid>/proofs.zip", views.proofs, name="case-proofs"),
     path("serve/cases/<uuid:uuid>/proofs/<str:digest>.proof", views.proof, name="case-proof"),
     path("serve/certificates/", views.find_certificate, name="certificates"),

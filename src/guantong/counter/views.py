@@ -21,6 +21,7 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.kit import clock
 from guantong.pages.lists import answer_list
+from guantong.sharing import queries as sharing
 from guantong.workflow.queries import newest, specification
 from guantong.workflow.types import Input
 
@@ -218,7 +219,16 @@ def case(request: HttpRequest, uuid: str) -> HttpResponse:
     found = queries.case(uuid, _person(request))
     if request.GET.get("format") == "json":
         return JsonResponse(presenting.as_json(found), json_dumps_params={"ensure_ascii": False})
-    return render(request, "counter/case.html", _case_context(request, found))
+    person = _person(request)
+    running = list(queries.corrections_of(found))
+    context = {
+        "running": running,
+        "corrections": sharing.for_case(found.number) if may(person, "correction:read") else [],
+        "can_override": bool(running) and found.state == CaseState.REFUSED and may(person, "case:advance"),
+        "can_report": may(person, "correction:file"),
+        "looked_up": found.lookups.order_by("pk"),
+    }
+    return render(request, "counter/case.html", {**_case_context(request, found), **context})
 
 
 @require_GET
@@ -245,6 +255,18 @@ def retry(request: HttpRequest, uuid: str) -> HttpResponse:
     """Ask again what was turned away."""
     person = demand(_visitor(request), "case:advance")
     actions.retry(queries.case(uuid, person), by=actor(person), at=clock.now())
+    return redirect("case", uuid=uuid)
+
+
+@require_POST
+@login_required
+def admit(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Admit on proof, while the data that would turn the applicant away are being corrected."""
+    person = demand(_visitor(request), "case:advance")
+    actions.admit_on_proof(
+        queries.case(uuid, person), reason=request.POST.get("reason", ""), by=actor(person), at=clock.now()
+    )
+    messages.success(request, gettext("The case has been admitted on its proof."))
     return redirect("case", uuid=uuid)
 
 

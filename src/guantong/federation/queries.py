@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db.models import F
 
+from guantong.federation.cards import read_card
 from guantong.federation.errors import NodeUnknown
 from guantong.federation.models import Node, ReceivedFeed, Relation
 from guantong.kit import clock
@@ -58,3 +59,24 @@ def behind(neighbour: str) -> list[str]:
 def told_to(neighbour: str) -> list[str]:
     """The codes of the nodes whose entries a neighbour hears of from here: those that do not lie behind it."""
     return list(Node.objects.filter(is_confirmed=True).exclude(via=neighbour).values_list("code", flat=True))
+
+
+def common_superior(first: str, second: str) -> str:
+    """The code of the lowest node that stands above both (and is neither), or nothing where there is none."""
+    parents = {
+        row.code: read_card(row.card.encode()).parent for row in Node.objects.filter(is_confirmed=True)
+    }
+    here = Node.objects.filter(relation=Relation.SELF).values_list("code", flat=True).first()
+    if here and not parents.get(here):
+        # A node that has just joined: its card says so from its next issue on.
+        parents[here] = parent_code()
+    above = _above(second, parents)
+    return next((code for code in _above(first, parents) if code in above and code in parents), "")
+
+
+def _above(code: str, parents: dict[str, str]) -> list[str]:
+    """The nodes above one, from the nearest; a card that names its own descendant ends the way."""
+    way: list[str] = []
+    while (code := parents.get(code, "")) and code not in way:
+        way.append(code)
+    return way

@@ -23,6 +23,11 @@ def may(person: Person | AnonymousUser, permission: str) -> bool:
     return any(permission in ROLES.get(role, frozenset()) for role in person.roles)
 
 
+def permissions_of(person: Person) -> set[str]:
+    """Everything that somebody may do."""
+    return {each for role in person.roles for each in ROLES.get(role, ())}
+
+
 def demand(person: Person | AnonymousUser, permission: str) -> Person:
     """``person``, who may; or :class:`NotPermitted`."""
     if not isinstance(person, Person) or not may(person, permission):

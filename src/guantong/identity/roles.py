@@ -19,6 +19,11 @@ ROLES: dict[str, frozenset[str]] = {
             "job:read",
             "edge:declare",
             "edge:read",
+            "correction:file",
+            "correction:answer",
+            "correction:read",
+            "dispute:speak",
+            "dispute:read",
         }
     ),
     # 审批人: decides for the department on its own data, or for the bureau
@@ -35,10 +40,15 @@ ROLES: dict[str, frozenset[str]] = {
             "grant:revoke",
             "receipt:read",
             "job:read",
+            "correction:answer",
+            "correction:read",
+            "dispute:speak",
+            "dispute:rule",
+            "dispute:read",
         }
     ),
     # 窗口人员: takes cases in
-    "clerk": frozenset({"case:accept", "case:read", "case:advance"}),
+    "clerk": frozenset({"case:accept", "case:read", "case:advance", "correction:file", "correction:read"}),
     # 审计员: reads everything that was done (``audit``: whoever it concerns), and changes nothing
     "auditor": frozenset(
         {
@@ -54,6 +64,10 @@ ROLES: dict[str, frozenset[str]] = {
             "job:read",
             "job:audit",
             "edge:read",
+            "correction:read",
+            "correction:audit",
+            "dispute:read",
+            "dispute:audit",
         }
     ),
     # 节点管理员: joins nodes, registers applications, settles messages that nobody takes
@@ -74,7 +88,7 @@ ROLES: dict[str, frozenset[str]] = {
         }
     ),
     # 群众: sees own cases and who looked at own data
-    "citizen": frozenset({"case:own", "subject:own"}),
+    "citizen": frozenset({"case:own", "subject:own", "correction:own"}),
 }
 
 ROLE_NAMES: dict[str, tuple[str, str]] = {

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ PREFIX = "GUANTONG_"
 Rule = tuple[str, bool, str, str]
 
 _NAME = re.compile(r"(?=.{1,60}\Z)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_MAIL = re.compile(r"[^@\s]{1,64}@[A-Za-z0-9.-]{1,200}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?")
 
@@ -114,6 +115,16 @@ class Settings:
     grant_warning_days: str = "30,7,1"
     # Days without use after which a grant is listed to be given back; 0 means never.
     grant_unused_days: int = 90
+    # Working days within which a provider answers a correction.
+    correction_days: int = 10
+    # Working days that two parties of a dispute have to agree.
+    dispute_talk_days: int = 10
+    # Working days within which the data bureau of the provider's node decides a dispute.
+    dispute_authority_days: int = 15
+    # Working days within which the node above both parties decides a dispute.
+    dispute_superior_days: int = 20
+    # Working days within which a provider carries out a decision.
+    dispute_carry_days: int = 10
     # Working days within which whoever is asked for data that nobody provides answers.
     catalogue_answer_days: int = 10
     # Search server (OpenSearch), https://host:9200/alias; empty means an index in the node's folder.
@@ -126,6 +137,21 @@ class Settings:
     staging_credentials: str = ""
     # Bytes that staged chunks may take; a batch that needs more pauses until there is room. 0 means no limit.
     staging_quota: int = 50 << 30
+
+    # Mail server that takes notices; empty means none are mailed.
+    mail_host: str = ""
+    # Port of the mail server.
+    mail_port: int = 587
+    # How the mail server is spoken to: starttls, tls from the first byte, or none (development only).
+    mail_security: str = "starttls"
+    # Account at the mail server; empty where it asks for none.
+    mail_user: str = ""
+    # Password of that account; give it as a file.
+    mail_password: str = field(default="", repr=False)
+    # Sender of the mails, an address.
+    mail_from: str = ""
+    # Addresses (https://host, apart by commas) to which people may have notices posted.
+    notice_webhooks: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str], read_file: Callable[[str], str]) -> "Settings":
@@ -186,6 +212,11 @@ class Settings:
             "catalogue_department_days",
             "catalogue_bureau_days",
             "catalogue_answer_days",
+            "correction_days",
+            "dispute_talk_days",
+            "dispute_authority_days",
+            "dispute_superior_days",
+            "dispute_carry_days",
         ):
             yield name, 1 <= getattr(self, name) <= 250, "应为 1 至 250 个工作日", "1 to 250 working days"
         is_days = all(each.strip().isdecimal() for each in self.grant_warning_days.split(",") if each)
@@ -206,6 +237,18 @@ class Settings:
             "应为 http 或 https 地址，不含口令",
             "an address without a password is wanted",
         )
+        yield "mail_port", 1 <= self.mail_port <= 65535, "应为 1 至 65535", "a port goes from 1 to 65535"
+        is_known = self.mail_security in {"starttls", "tls", "none"}
+        yield "mail_security", is_known, "应为 starttls、tls 或 none", "starttls, tls or none is wanted"
+        is_sender = not self.mail_host or bool(_MAIL.fullmatch(self.mail_from))
+        yield "mail_from", is_sender, "应为电子邮箱", "an e-mail address is wanted"
+        are_addresses = all(_ADDRESS.fullmatch(each.strip()) for each in self._hooks())
+        yield (
+            "notice_webhooks",
+            are_addresses,
+            "应为 http 或 https 地址，以逗号分隔",
+            "addresses apart by commas are wanted",
+        )
         yield "staging_quota", self.staging_quota >= 0, "不得小于 0", "it cannot be less than 0"
         yield "call_budget_s", 0.1 <= self.call_budget_s <= 60, "应为 0.1 至 60 秒", "0.1 to 60 seconds"
 
@@ -220,6 +263,10 @@ class Settings:
                 "a development node listens on loopback only",
             )
             return
+        is_open_mail = bool(self.mail_host) and self.mail_security == "none"
+        yield "mail_security", not is_open_mail, "正式环境须加密", "encryption is required in production"
+        is_secret_hook = all(urlsplit(each.strip()).scheme == "https" for each in self._hooks())
+        yield "notice_webhooks", is_secret_hook, "正式环境须用 https", "https is required in production"
         is_plain = urlsplit(self.search_url).scheme == "http"
         yield "search_url", not is_plain, "正式环境须用 https", "https is required in production"
         is_open = "endpoint=http:" in self.staging_url.lower()
@@ -230,6 +277,9 @@ class Settings:
         for name in ("web_url", "gateway_url", "log_url", "exchange_url"):
             is_https = urlsplit(getattr(self, name)).scheme == "https"
             yield name, is_https, "正式环境须用 https", "https is required in production"
+
+    def _hooks(self) -> list[str]:
+        return [each for each in self.notice_webhooks.split(",") if each.strip()]
 
     @property
     def key_folder(self) -> Path:

@@ -68,7 +68,81 @@ WORDS: dict[str, tuple[str, str]] = {
         "Nobody has used grant {code} ({resource}) for {days} days; give it back if you need it no longer.",
     ),
     "request_refused": ("申请 {number} 未获同意：{words}", "Request {number} was refused: {words}"),
+    "correction_to_answer": (
+        "{asker}对“{resource}”提出校核 {number}，请于 {due_on} 前答复。",
+        "{asker} reports something wrong in “{resource}” ({number}); please answer by {due_on}.",
+    ),
+    "correction_due_soon": (
+        "校核 {number}（“{resource}”）将于 {due_on} 到期，请尽快答复。",
+        "Correction {number} (“{resource}”) falls due on {due_on}; please answer soon.",
+    ),
+    "correction_late": (
+        "{provider}对校核 {number} 的答复已逾期（应于 {due_on} 前），请督办。",
+        "{provider} is late with correction {number} (due on {due_on}); please look after it.",
+    ),
+    "correction_returned": ("校核 {number} 需要补充：{words}", "Correction {number} needs more: {words}"),
+    "correction_corrected": (
+        "校核 {number}：提供方已在源头更正，请评价。{words}",
+        "Correction {number}: put right at its source; please judge the answer. {words}",
+    ),
+    "correction_rejected": (
+        "校核 {number} 未被采纳：{words}",
+        "Correction {number} was not accepted: {words}",
+    ),
+    "value_corrected": (
+        "“{resource}”的“{item}”有数据经校核更正（{number}），请重新查询核验。",
+        "Data of “{resource}” ({item}) was put right ({number}); please ask again.",
+    ),
+    "dispute_raised": (
+        "{asker}对“{resource}”的答复提出争议 {number}，请于 {due_on} 前协商。",
+        "{asker} disputes the answer on “{resource}” ({number}); please talk by {due_on}.",
+    ),
+    "dispute_to_rule": (
+        "争议 {number}（{asker}与{provider}，“{resource}”）请于 {due_on} 前裁定。",
+        "Dispute {number} ({asker} and {provider}, “{resource}”): please decide by {due_on}.",
+    ),
+    "dispute_said": ("争议 {number}，{who}：{words}", "Dispute {number}, {who}: {words}"),
+    "dispute_settled": ("争议 {number} 已协商一致：{words}", "Dispute {number} was settled: {words}"),
+    "dispute_conceded": (
+        "争议 {number}：{who}同意重新办理。{words}",
+        "Dispute {number}: {who} will answer anew. {words}",
+    ),
+    "dispute_taken_up": (
+        "争议 {number} 已提请上一环节处理：{words}",
+        "Dispute {number} was taken up to the next who decides: {words}",
+    ),
+    "dispute_ruled": (
+        "争议 {number} 已由{who}裁定：{words}",
+        "Dispute {number} was decided by {who}: {words}",
+    ),
+    "dispute_carried_out": ("争议 {number} 的裁定已执行：{words}", "Dispute {number}: carried out. {words}"),
+    "dispute_withdrawn": ("争议 {number} 已撤回：{words}", "Dispute {number} was withdrawn: {words}"),
+    "dispute_late": (
+        "争议 {number} 的处理已逾期（应于 {due_on} 前）。",
+        "Dispute {number} is late (due on {due_on}).",
+    ),
+    "ruling_not_carried_out": (
+        "{provider}未执行争议 {number} 的裁定（应于 {due_on} 前），请督办。",
+        "{provider} has not carried out the decision on dispute {number} (due on {due_on}); please look after it.",
+    ),
 }
+
+KINDS: dict[str, tuple[str, str]] = {
+    "request": ("申请与审批", "requests and approvals"),
+    "grant": ("授权与协议", "grants and agreements"),
+    "correction": ("数据校核", "corrections"),
+    "dispute": ("争议", "disputes"),
+    "other": ("其他", "everything else"),
+}
+"""What people choose by: notices of one kind go the same ways."""
+_KIND_OF = {"value": "correction", "ruling": "dispute", "agreement": "grant", "pledge": "grant"}
+
+
+def kind_of(code: str) -> str:
+    """The kind of a notice, by the first word of its code."""
+    first = code.partition("_")[0]
+    kind = _KIND_OF.get(first, first)
+    return kind if kind in KINDS else "other"
 
 
 def sentence(code: str, language: str, details: dict[str, object]) -> str:

@@ -298,3 +298,75 @@ class RenewalWrong(GuantongError):
     status = 422
     zh = "续期申请与原授权不符：{why_zh}。"
     en = "The renewal does not fit the grant: {why_en}."
+
+
+class WordsTellTooMuch(GuantongError):
+    """The number of a person stands in words that many will read."""
+
+    code = "words_tell_too_much"
+    status = 422
+    zh = "说明中不要填写身份证号或手机号，请填入“主键”一栏（只保存末四位和摘要）。"
+    en = "Do not write identity or telephone numbers into the words; put the key into its own field."
+
+
+class CorrectionIncomplete(GuantongError):
+    """The correction lacks something; everything that is missing is told at once."""
+
+    code = "correction_incomplete"
+    status = 422
+    zh = "校核材料不齐，请补充：{missing_zh}。"
+    en = "The correction is incomplete; please add: {missing_en}."
+
+
+class NotYoursToCorrect(GuantongError):
+    """Neither a consumer with a grant in force, nor the citizen whom the data are about."""
+
+    code = "not_yours_to_correct"
+    status = 403
+    zh = "只有持有效授权的使用方，或数据所涉及的本人，才能提出该类校核。"
+    en = "Only a consumer with a grant in force, or the person whom the data are about, can have that corrected."
+
+
+class VoiceStateWrong(GuantongError):
+    """A correction or a dispute is not where this act belongs."""
+
+    code = "voice_state_wrong"
+    status = 409
+    zh = "{number} 当前状态为「{state}」，不能进行此操作。"
+    en = "{number} is {state}; this cannot be done now."
+
+
+class NotYourVoice(GuantongError):
+    """It is not this person's, or not this node's, to say."""
+
+    code = "not_your_voice"
+    status = 403
+    zh = "此操作应由{whose_zh}进行。"
+    en = "This is for {whose_en} to do."
+
+
+class ReopenedAlready(GuantongError):
+    """A correction is looked at again once; after that there is the dispute."""
+
+    code = "reopened_already"
+    status = 409
+    zh = "{number} 已重新核实过一次，如仍不同意，请提出争议。"
+    en = "{number} was looked at again once; if you still do not agree, raise a dispute."
+
+
+class NothingToDispute(GuantongError):
+    """There is no refusal, rejection or narrowing that a dispute could be about."""
+
+    code = "nothing_to_dispute"
+    status = 409
+    zh = "{number} 没有可以争议的答复，或已在争议中。"
+    en = "{number} has no answer to dispute, or a dispute about it is running."
+
+
+class NoSuperior(GuantongError):
+    """No node stands above both parties; the authority's decision is the last."""
+
+    code = "no_superior"
+    status = 409
+    zh = "双方没有共同上级节点，同级主管部门的裁定即为最终裁定。"
+    en = "No node stands above both parties; the decision of the authority is final."

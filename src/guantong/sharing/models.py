@@ -6,6 +6,14 @@ from django.db import models
 from django.utils import timezone
 
 from guantong.kit import clock
+from guantong.sharing.voices.models import (
+    Correction,
+    CorrectionState,
+    Dispute,
+    DisputeStage,
+    DisputeState,
+    Statement,
+)
 from guantong.workflow.models import FlowVersion
 
 
@@ -260,3 +268,24 @@ class GrantChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant_id}/{self.revision}"
+
+
+__all__ = [
+    "OPEN",
+    "OVER",
+    "Agreement",
+    "Correction",
+    "CorrectionState",
+    "Dispute",
+    "DisputeStage",
+    "DisputeState",
+    "Grant",
+    "GrantChange",
+    "GrantState",
+    "NumberSeries",
+    "Paper",
+    "Request",
+    "RequestState",
+    "Statement",
+    "Step",
+]

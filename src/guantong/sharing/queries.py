@@ -12,6 +12,37 @@ from guantong.identity.queries import may
 from guantong.journal.models import Receipt
 from guantong.kit import clock
 from guantong.sharing.models import Grant, GrantState, Request, RequestState, Step
+from guantong.sharing.voices.queries import (
+    corrections_to_answer,
+    corrections_to_follow,
+    disputes_waiting,
+    for_case,
+    late_corrections,
+    running_for_case,
+)
+from guantong.sharing.voices.standing import learn_superior
+
+__all__ = [
+    "corrections_to_answer",
+    "corrections_to_follow",
+    "disputes_waiting",
+    "for_case",
+    "grant_for",
+    "grants_of",
+    "grants_reading",
+    "late_corrections",
+    "late_steps",
+    "learn_superior",
+    "matching_grants",
+    "matching_requests",
+    "requests_of",
+    "running_for_case",
+    "to_decide",
+    "to_supplement",
+    "uses",
+    "visible_grants",
+    "visible_requests",
+]
 
 
 def grant_for(*, consumer: Organisation, resource: str, purpose: str, mode: str) -> str | None:

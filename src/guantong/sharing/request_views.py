@@ -24,9 +24,10 @@ from guantong.sharing import actions, flows, papers, queries
 from guantong.sharing.errors import DecisionMissing, LimitsWrong, PaperUnfit
 from guantong.sharing.forms import PARTICULARS, NarrowingForm, NeedForm
 from guantong.sharing.grounds import GROUNDS
-from guantong.sharing.models import OPEN, Grant, Paper, Request, Step
+from guantong.sharing.models import OPEN, Dispute, Grant, Paper, Request, Step
 from guantong.sharing.narrowing import scope
 from guantong.sharing.types import PLEDGE, Supplement
+from guantong.sharing.voices.queries import running_about, visible_papers
 
 LONGEST_REASON = 4000
 # Fields that are boxes to tick; the page draws these itself.
@@ -48,7 +49,7 @@ def file_request(request: HttpRequest) -> HttpResponse:
         by, at = actor(person), clock.now()
         try:
             with transaction.atomic():
-                paper = _paper(request, person)
+                paper = given_paper(request, person)
                 filed = actions.file_request(
                     form.need(), consumer=person.organisation, paper=paper, by=by, at=at
                 )
@@ -140,6 +141,11 @@ def _page(
         "can_return": step is not None and asked.returned_at is None,
         "can_supplement": is_ours and asked.state == "returned",
         "can_withdraw": is_ours and asked.state in OPEN,
+        "disputes": Dispute.objects.filter(about_uuid=asked.uuid) if may(person, "dispute:read") else [],
+        "can_dispute": code == asked.consumer
+        and may(person, "dispute:speak")
+        and (asked.state == "refused" or (asked.state == "granted" and bool(asked.narrowing)))
+        and not running_about(asked.uuid).exists(),
         "can_urge": code in bureaus(settings.NODE.node) and may(person, "request:decide"),
         "fault": fault.sentence("en" if get_language() == "en" else "zh") if fault else "",
     }
@@ -177,7 +183,7 @@ def decide(request: HttpRequest, uuid: str) -> HttpResponse:
                     why="; ".join(str(one) for errors in form.errors.values() for one in errors)
                 )
             with transaction.atomic():
-                paper = _paper(request, person)
+                paper = given_paper(request, person)
                 narrowing = form.narrowing() if decision == "approved" else None
                 actions.decide(
                     asked,
@@ -260,12 +266,13 @@ def tend_step(request: HttpRequest, uuid: str, position: int, verb: str) -> Http
 @require_GET
 @login_required
 def paper(request: HttpRequest, uuid: str) -> HttpResponse:
-    """The scan of a signed paper, for those who see the request that it belongs to."""
-    person = demand(request.user, "request:read")
+    """The scan of a signed paper, for those who see the request, correction or statement it belongs to."""
+    person = request.user
+    assert isinstance(person, Person)  # noqa: S101 - login_required has seen to it
     found = get_object_or_404(Paper, uuid=uuid)
     seen = queries.visible_requests(person)
-    is_theirs = seen.filter(paper=found).exists() or seen.filter(steps__paper_digest=found.digest).exists()
-    if not is_theirs:
+    of_request = seen.filter(paper=found).exists() or seen.filter(steps__paper_digest=found.digest).exists()
+    if not of_request and not visible_papers(person, found):
         raise Http404
     answer = HttpResponse(bytes(found.content), content_type=found.media_type)
     answer["Content-Disposition"] = "attachment"
@@ -273,7 +280,7 @@ def paper(request: HttpRequest, uuid: str) -> HttpResponse:
     return answer
 
 
-def _paper(request: HttpRequest, person: Person) -> Paper | None:
+def given_paper(request: HttpRequest, person: Person) -> Paper | None:
     """The scan that came with the form, registered; None if the form came without."""
     file = request.FILES.get("paper")
     if not isinstance(file, UploadedFile):

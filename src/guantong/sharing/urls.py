@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from guantong.sharing import flow_views, request_views, views
+from guantong.sharing.voices import views as voices
 
 _REQUEST = r"share/requests/(?P<uuid>[0-9a-f-]{36})"
 
@@ -19,6 +20,22 @@ urlpatterns = [
         name="request-step",
     ),
     path("share/papers/<uuid:uuid>", request_views.paper, name="paper"),
+    path("share/corrections/", voices.corrections, name="corrections"),
+    path("share/corrections/file", voices.file_correction, name="correction-form"),
+    path("share/corrections/<uuid:uuid>/", voices.correction, name="correction"),
+    re_path(
+        r"^share/corrections/(?P<uuid>[0-9a-f-]{36})/(?P<verb>answer|add|judge|withdraw)$",
+        voices.correction_act,
+        name="correction-act",
+    ),
+    path("share/disputes/", voices.disputes, name="disputes"),
+    path("share/disputes/<uuid:uuid>/", voices.dispute, name="dispute"),
+    path("share/disputes/<uuid:uuid>/speak", voices.dispute_act, name="dispute-act"),
+    re_path(
+        r"^share/(?P<kind>request|correction)s/(?P<uuid>[0-9a-f-]{36})/dispute$",
+        voices.raise_dispute,
+        name="dispute-raise",
+    ),
     path("share/flows/", flow_views.approval_flows, name="approval-flows"),
     path("share/flows/<str:side>/<int:version>", flow_views.flow_text, name="approval-flow"),
     path("share/grants/", views.grants, name="grants"),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from guantong.site.list_words import LISTS
 from guantong.site.request_words import REQUESTS
+from guantong.site.voice_words import VOICE_ACTS, VOICES
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -23,6 +24,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "withdrawn": pgettext_lazy("entry", "withdrawn"),
     },
     **REQUESTS,
+    **VOICES,
     "grant": {
         "active": pgettext_lazy("grant", "in force"),
         "expired": pgettext_lazy("grant", "expired"),
@@ -423,17 +425,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "organisation.imported": _("imported an organisation"),
         "organisation.registered": _("registered an organisation"),
         "person.registered": _("registered a person"),
-        "request.approved": _("approved a request"),
-        "request.filed": _("filed a request"),
-        "request.returned": _("sent a request back once"),
-        "request.supplemented": _("added to a request"),
-        "request.withdrawn": _("withdrew a request"),
-        "request.extended": _("put a decision off"),
-        "request.urged": _("urged a decision"),
-        "request.escalated": _("a decision was late"),
-        "request.followed": _("heard how a request fared"),
-        "request.received": _("received a request"),
-        "request.refused": _("did not approve a request"),
+        **VOICE_ACTS,
         "codes.taken_in": _("took in a code list"),
         "element.claimed": _("claimed a data element"),
         "element.disputed": _("contested the source of a data element"),

@@ -134,6 +134,7 @@ class Worker:
         sharing_actions.watch_deadlines(by=self._by, at=clock.now())
         sharing_actions.keep_in_grace(by=self._by, at=clock.now())
         sharing_actions.watch_grants(by=self._by, at=clock.now())
+        sharing_actions.watch_voices(by=self._by, at=clock.now())
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""

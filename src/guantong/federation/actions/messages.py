@@ -37,7 +37,7 @@ from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 from guantong.sharing import actions as sharing
-from guantong.sharing.models import Grant, Request
+from guantong.sharing.models import Correction, Grant, Request
 from guantong.sharing.types import (
     Decisions,
     Filing,
@@ -49,6 +49,15 @@ from guantong.sharing.types import (
     Uuid,
     Wish,
     Withdrawal,
+)
+from guantong.sharing.voices.types import (
+    CorrectionAnswer,
+    CorrectionFiling,
+    CorrectionMove,
+    DisputeDue,
+    DisputeSaid,
+    DisputeTerms,
+    ValueCorrected,
 )
 
 KIND = "guantong/message@v1"
@@ -264,6 +273,49 @@ def _grant_wished(message: Message, *, by: Actor, at: datetime) -> None:
     sharing.receive_wish(wish, by=by, at=at)
 
 
+def _correction_filed(message: Message, *, by: Actor, at: datetime) -> None:
+    filing = msgspec.convert(message.payload, CorrectionFiling)
+    _entitle(message, filing.asker_node)
+    sharing.receive_correction(filing, by=by, at=at)
+
+
+def _correction_answered(message: Message, *, by: Actor, at: datetime) -> None:
+    told = msgspec.convert(message.payload, CorrectionAnswer)
+    found = Correction.objects.filter(uuid=told.uuid).first()
+    _entitle(message, found.provider_node if found else "")
+    sharing.receive_answer(told, by=by, at=at)
+
+
+def _correction_moved(message: Message, *, by: Actor, at: datetime) -> None:
+    move = msgspec.convert(message.payload, CorrectionMove)
+    found = Correction.objects.filter(uuid=move.uuid).first()
+    _entitle(message, found.asker_node if found else "")
+    sharing.receive_move(move, by=by, at=at)
+
+
+def _correction_heard(message: Message, *, by: Actor, at: datetime) -> None:
+    told = msgspec.convert(message.payload, ValueCorrected)
+    is_giver = Grant.objects.filter(resource=told.resource, provider_node=message.sender).exists()
+    _entitle(message, message.sender if is_giver else "")
+    sharing.hear_of_correction(told, by=by, at=at)
+
+
+def _dispute_raised(message: Message, *, by: Actor, at: datetime) -> None:
+    terms = msgspec.convert(message.payload, DisputeTerms)
+    _entitle(message, terms.asker_node)
+    sharing.receive_dispute(terms, by=by, at=at)
+
+
+def _dispute_said(message: Message, *, by: Actor, at: datetime) -> None:
+    told = msgspec.convert(message.payload, DisputeSaid)
+    sharing.receive_said(told, sender=message.sender, by=by, at=at)
+
+
+def _dispute_due(message: Message, *, by: Actor, at: datetime) -> None:
+    told = msgspec.convert(message.payload, DisputeDue)
+    sharing.receive_due(told, sender=message.sender, by=by, at=at)
+
+
 def _job_declared(message: Message, *, by: Actor, at: datetime) -> None:
     dispatch.receive_job(message.payload, sender=message.sender, by=by, at=at)
 
@@ -295,6 +347,13 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "grant.changed": _grant_changed,
     "grant.wished": _grant_wished,
     "grant.revoked": _grant_revoked,
+    "correction.filed": _correction_filed,
+    "correction.answered": _correction_answered,
+    "correction.moved": _correction_moved,
+    "correction.heard": _correction_heard,
+    "dispute.raised": _dispute_raised,
+    "dispute.said": _dispute_said,
+    "dispute.due": _dispute_due,
     "job.declared": _job_declared,
     "job.ordered": _job_ordered,
     "batch.told": _batch_told,

@@ -7,9 +7,30 @@ every node on the way), written in the transaction of the act.
 
 from guantong.sharing.actions.agreeing import attach_paper, receive_agreement
 from guantong.sharing.actions.amending import receive_supplement, receive_withdrawal, supplement, withdraw
+from guantong.sharing.actions.correcting import (
+    Report,
+    add_to_correction,
+    answer_correction,
+    file_correction,
+    hear_of_correction,
+    judge_correction,
+    receive_answer,
+    receive_correction,
+    receive_move,
+    withdraw_correction,
+)
 from guantong.sharing.actions.deciding import decide, receive_decisions, send_back
+from guantong.sharing.actions.disputing import (
+    raise_dispute,
+    receive_dispute,
+    receive_due,
+    receive_said,
+    rule,
+    speak,
+)
 from guantong.sharing.actions.filing import file_request, file_together, receive_request, renew
 from guantong.sharing.actions.granting import receive_grant, receive_revocation, revoke
+from guantong.sharing.actions.minding import watch_voices
 from guantong.sharing.actions.reminding import watch_grants
 from guantong.sharing.actions.renewing import keep_in_grace
 from guantong.sharing.actions.tending import (
@@ -23,19 +44,32 @@ from guantong.sharing.actions.tending import (
 from guantong.sharing.actions.watching import extend, urge, watch_deadlines
 
 __all__ = [
+    "Report",
+    "add_to_correction",
+    "answer_correction",
     "attach_paper",
     "decide",
     "extend",
+    "file_correction",
     "file_request",
     "file_together",
     "give_back",
+    "hear_of_correction",
+    "judge_correction",
     "keep_in_grace",
     "narrow",
+    "raise_dispute",
     "receive_agreement",
+    "receive_answer",
+    "receive_correction",
     "receive_decisions",
+    "receive_dispute",
+    "receive_due",
     "receive_grant",
+    "receive_move",
     "receive_request",
     "receive_revocation",
+    "receive_said",
     "receive_standing",
     "receive_supplement",
     "receive_wish",
@@ -43,11 +77,15 @@ __all__ = [
     "renew",
     "resume",
     "revoke",
+    "rule",
     "send_back",
+    "speak",
     "supplement",
     "suspend",
     "urge",
     "watch_deadlines",
     "watch_grants",
+    "watch_voices",
     "withdraw",
+    "withdraw_correction",
 ]
