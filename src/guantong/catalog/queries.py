@@ -6,7 +6,8 @@ from django.db.models import F, Max, Q, QuerySet
 
 from guantong.catalog.errors import ResourceUnknown, TermsNotMet
 from guantong.catalog.models import Need, Numbering, Resource, ResourceVersion, State, Yield
-from guantong.catalog.types import ResourceContent
+from guantong.catalog.standards import telling
+from guantong.catalog.types import CodeListTerms, ElementTerms, ResourceContent
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import bureaus
 
@@ -169,3 +170,13 @@ def chain_of(item_code: str) -> tuple[list[Need], list[Yield]]:
     return list(needs.select_related("resource", "provider", "organisation")), list(
         made.select_related("resource")
     )
+
+
+def code_lists_told(own: str) -> list[CodeListTerms]:
+    """Every code list as nodes below are told it; ``own`` keeps those that no node above does."""
+    return list(telling.code_lists(own))
+
+
+def elements_told(own: str) -> list[ElementTerms]:
+    """Every data element as nodes below are told it."""
+    return list(telling.elements(own))

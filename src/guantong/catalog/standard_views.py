@@ -104,6 +104,7 @@ def element(request: HttpRequest, identifier: str) -> HttpResponse:
         template="catalog/element.html",
         columns={"code": lambda r: r.code, "name": lambda r: r.name, "provider": lambda r: r.provider.name},
         context={
+            "extended_by": Element.objects.filter(extends=found.identifier, is_retired=False),
             "element": found,
             "uses": uses,
             "claims": claims,

@@ -233,3 +233,48 @@ class ItemNeeds(msgspec.Struct, frozen=True):
     name: str
     needs: list[Wanted]
     makes: list[str]
+
+
+_Text = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
+_Short = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Node = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
+
+
+class ElementTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A data element as a node above tells it. ``texts`` are the columns of its directory; ``node`` keeps it."""
+
+    identifier: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+    node: _Node
+    revision: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    texts: dict[Annotated[str, msgspec.Meta(max_length=40)], _Text]
+    is_retired: bool = False
+    merged_into: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+
+class CodeListTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A code list as a node above tells it: every code with the revisions it began and ended with."""
+
+    identifier: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+    node: _Node
+    name: _Short
+    standard: _Short
+    revision: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    note: _Text
+    codes: Annotated[
+        list[
+            tuple[
+                Annotated[str, msgspec.Meta(min_length=1, max_length=32)],
+                _Short,
+                Annotated[str, msgspec.Meta(min_length=1, max_length=20)],
+                Annotated[str, msgspec.Meta(max_length=20)],
+            ]
+        ],
+        msgspec.Meta(max_length=20_000),
+    ]
+
+
+class StandardsTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one message brings: first the code lists, then the elements that use them."""
+
+    lists: Annotated[list[CodeListTerms], msgspec.Meta(max_length=50)] = []
+    elements: Annotated[list[ElementTerms], msgspec.Meta(max_length=200)] = []

@@ -183,6 +183,25 @@ class Undoing(models.Model):
         return f"{self.sender} {self.done}/{self.planned}"
 
 
+class ToldStandard(models.Model):
+    """下发的标准: what a node below was told last of one element or code list; ``digest`` of the whole of it."""
+
+    neighbour = models.CharField(max_length=6)
+    kind = models.CharField(max_length=8)
+    identifier = models.CharField(max_length=40)
+    digest = models.CharField(max_length=80)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "下发的标准"
+        constraints = [
+            models.UniqueConstraint(fields=["neighbour", "kind", "identifier"], name="told_standard_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.neighbour} {self.identifier}"
+
+
 class PublishedBundle(models.Model):
     """快照发布: one signed configuration; ``sequence`` only grows."""
 

@@ -145,6 +145,7 @@ LISTS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "list": pgettext_lazy("parameter", "list"),
     },
     "revision": {
+        "told": pgettext_lazy("revision", "told by a node above"),
         "made": pgettext_lazy("revision", "made"),
         "changed": pgettext_lazy("revision", "changed"),
         "retired": pgettext_lazy("revision", "retired"),

@@ -292,6 +292,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "from": pgettext_lazy("feed", "from there to here"),
     },
     "alert": {
+        "standard_refused": _("An element of a node above could not be taken in"),
         "link_broken": _("The data behind a catalogue entry cannot be reached, or has changed"),
         "link_stale": _("The data behind a catalogue entry is older than declared"),
         "link_healed": _("The data behind a catalogue entry is in order again"),
@@ -433,6 +434,9 @@ KINDS: Final[Mapping[str, Words]] = {
         "elements.loaded": _("took in national standards"),
         "element.given_up": _("gave the claim to a data element up"),
         "element.merged": _("merged a data element into another"),
+        "element.told": _("took in a data element of a node above"),
+        "codes.told": _("took in a code list of a node above"),
+        "standards.told": _("told a node below of standards"),
         "listing.kept": _("changed a listing of a directory"),
         "listing.restored": _("put a listing of a directory into force again"),
         "listing.retired": _("retired a listing of a directory"),

@@ -24,6 +24,7 @@ from guantong.federation.actions import (
     learning,
     messages,
     publishing,
+    standards,
     undoing,
 )
 from guantong.federation.keys import node_key
@@ -72,6 +73,7 @@ class Worker:
                 ("feed", 1.0, self.push),
                 ("cases", 1.0, self._resume),
                 ("jobs", 0.5, self.tend_jobs),
+                ("standards", 15.0, self.tell_standards),
                 ("deadlines", 60.0, self.watch_deadlines),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
@@ -128,6 +130,10 @@ class Worker:
     def take_in_files(self) -> None:
         """Import the files of catalogue entries that were too long to do while somebody waits."""
         catalog.run_imports(by=self._by, at=clock.now())
+
+    def tell_standards(self) -> None:
+        """Tell the nodes below of elements and code lists that they have not been told yet."""
+        standards.tell_standards(own=self._settings.node, by=self._by, at=clock.now())
 
     def watch_deadlines(self) -> None:
         """Remind those whose decisions fall due, and tell the bureau of those that are late."""

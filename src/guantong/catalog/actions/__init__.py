@@ -35,6 +35,7 @@ from guantong.catalog.actions.standards import (
     settle,
     take_in_codes,
 )
+from guantong.catalog.actions.standards_below import take_in_code_list, take_in_element
 from guantong.catalog.actions.watching import check_link, watch_links
 
 __all__ = [
@@ -75,7 +76,9 @@ __all__ = [
     "submit",
     "take_back",
     "take_in",
+    "take_in_code_list",
     "take_in_codes",
+    "take_in_element",
     "tell_updated",
     "tend_conformance",
     "tend_needs",

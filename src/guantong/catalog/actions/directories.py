@@ -20,6 +20,10 @@ from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 
 MOST_ROWS = 20_000
+FROM_ABOVE = (
+    "这是上级的标准，由上级维护；可认领，也可新建数据元扩展它",
+    "a node above keeps it; claim it, or make an element that extends it",
+)
 LONGEST_NOTE = 2000
 
 
@@ -55,6 +59,8 @@ def _kept(
     )
     if row is not None and row.is_retired:
         return None, {"identifier": ("该条目已停用，请先恢复", "it is retired; restore it first")}
+    if row is not None and directory.kind == "element" and row.node:
+        return None, {"identifier": (FROM_ABOVE[0], FROM_ABOVE[1])}
     _demand_keeper(directory, row.organisation.code if row is not None and directory.is_own else "", by)
     if directory.is_own:
         _demand_provider(by, values["organisation"].code)
@@ -89,6 +95,8 @@ def _clash(directory: Directory, values: Mapping[str, Any], row: Any) -> dict[st
                 field = "name" if values["name"] in common else "synonyms"
                 said = f"{'、'.join(sorted(common))} ({other.identifier})"
                 return {field: (f"与其他数据元重复：{said}", f"another element has it already: {said}")}
+        if values.get("extends") == values["identifier"]:
+            return {"extends": ("不能扩展自己", "nothing extends itself")}
         if Element.objects.filter(name=values["name"]).exclude(identifier=values["identifier"]).exists():
             return {"name": ("已停用的数据元用过此名称", "a retired element has this name")}
     if directory.kind == "parameter" and row is not None:
@@ -235,6 +243,8 @@ def _found(directory: Directory, identifier: str, by: Actor) -> Any:
             field="identifier", why_zh=f"没有编号为 {identifier} 的条目", why_en=f"there is no {identifier}"
         )
     _demand_keeper(directory, row.organisation.code if directory.is_own else "", by)
+    if directory.kind == "element" and row.node:
+        raise ListingWrong(field="identifier", why_zh=FROM_ABOVE[0], why_en=FROM_ABOVE[1])
     return row
 
 

@@ -19,7 +19,13 @@ from guantong.catalog.models import (
 )
 from guantong.catalog.standards import national
 from guantong.catalog.standards.directories import DIRECTORIES
-from guantong.catalog.standards.errors import ElementUnknown, ElementWrong, RevisionTaken, SourceTaken
+from guantong.catalog.standards.errors import (
+    CodesKeptAbove,
+    ElementUnknown,
+    ElementWrong,
+    RevisionTaken,
+    SourceTaken,
+)
 from guantong.identity.models import Division
 from guantong.identity.queries import bureaus
 from guantong.journal.actions import record
@@ -48,6 +54,8 @@ def take_in_codes(
         identifier=identifier,
         defaults={"name": name, "standard": standard, "revision": revision, "note": note},
     )
+    if listed.node:
+        raise CodesKeptAbove(standard=listed.standard)
     current = {each.code: each for each in listed.codes.filter(until="")}
     ended = [each for code, each in current.items() if codes.get(code) != each.name]
     kept = current.keys() - {each.code for each in ended}
@@ -77,14 +85,18 @@ def take_in_codes(
 @transaction.atomic
 def load_standards(*, revision: str, by: Actor, at: datetime) -> int:
     """Sex, ethnic and division codes (``revision`` of the latter: the divisions that the node has), and elements; how many."""
+    above = set(CodeList.objects.exclude(node="").values_list("identifier", flat=True))
     for identifier, name, standard, of, codes in national.LISTS:
+        if identifier in above:
+            continue
         take_in_codes(identifier, codes, name=name, standard=standard, revision=of, by=by, at=at)
     divisions = {row.code[:6]: row.name for row in Division.objects.filter(level__lte=4)}
     identifier, name, standard = national.DIVISIONS
     note = "取自本节点的行政区划表；表中的来源和许可见该数据自身的说明。"
-    take_in_codes(
-        identifier, divisions, name=name, standard=standard, revision=revision, note=note, by=by, at=at
-    )
+    if identifier not in above:
+        take_in_codes(
+            identifier, divisions, name=name, standard=standard, revision=revision, note=note, by=by, at=at
+        )
     lists = {each.identifier: each for each in CodeList.objects.all()}
     for code, name, synonyms, standard, kind, length, listed, level, rule in national.ELEMENTS:
         element, is_new = Element.objects.get_or_create(

@@ -110,6 +110,12 @@ def _one_of(words: Mapping[str, str], *, default: str | None = None) -> tuple[An
     return read, lambda code: str(words.get(code, code)), tuple(words.values())
 
 
+def _extended(text: str) -> str:
+    if text and not Element.objects.filter(identifier=text, is_retired=False).exists():
+        raise CellWrong("没有这个编号的现行数据元", "there is no element of that identifier in force")
+    return text
+
+
 def _whole(lowest: int, highest: int, default: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text:
@@ -240,6 +246,7 @@ DIRECTORIES: Final[Mapping[str, Directory]] = {
                 Column("code_list", "代码集", "code list", _code_list, lambda listed: str(listed.identifier)),
                 Column("level", "最低级别", "lowest level", _whole(1, 4, 1), str, ("1", "2", "3", "4")),
                 Column("rule", "校验规则", "rule", *_one_of(RULES, default="")),
+                Column("extends", "扩展自", "extends", _extended),
             ),
             "name",
             long=frozenset({"synonyms", "definition"}),

@@ -37,3 +37,12 @@ class RevisionTaken(GuantongError):
     status = 409
     zh = "{standard} 的 {revision} 版已经收入，内容不同。请使用新的版本号。"
     en = "Revision {revision} of {standard} was taken in already, with other codes; give this one another name."
+
+
+class CodesKeptAbove(GuantongError):
+    """A code list that a node above keeps."""
+
+    code = "codes_kept_above"
+    status = 409
+    zh = "{standard} 由上级节点维护，本节点不能修订。"
+    en = "{standard} is kept by a node above and cannot be revised here."

@@ -14,6 +14,8 @@ class CodeList(models.Model):
     standard = models.CharField("标准", max_length=80)
     revision = models.CharField("版本", max_length=20)
     note = models.TextField("来源和许可", blank=True)
+    node = models.CharField("维护节点", max_length=6, blank=True)
+    """The node above that keeps it; empty: this one."""
 
     class Meta:
         verbose_name = "代码集"
@@ -57,6 +59,10 @@ class Element(models.Model):
     revision = models.IntegerField("修订号", default=1)
     is_retired = models.BooleanField("停用", default=False)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, verbose_name="已并入")
+    extends = models.CharField("扩展自", max_length=40, blank=True)
+    """The element, of this node or one above, that this one says more exactly."""
+    node = models.CharField("维护节点", max_length=6, blank=True)
+    """The node above that keeps it; empty: this one. Below it can be claimed and extended, not changed."""
 
     class Meta:
         verbose_name = "数据元"

@@ -13,10 +13,12 @@ from urllib.parse import urljoin
 import msgspec
 from django.db import transaction
 
+from guantong.catalog.types import StandardsTold
 from guantong.courier.client import SyncCourier
 from guantong.dispatch import actions as dispatch
 from guantong.federation import queries
 from guantong.federation.actions import feed, joining
+from guantong.federation.actions.standards import learn_standards
 from guantong.federation.errors import (
     MessageMisrouted,
     MessageNotEntitled,
@@ -223,6 +225,11 @@ def _request_decided(message: Message, *, by: Actor, at: datetime) -> None:
     sharing.receive_decisions(decisions, by=by, at=at)
 
 
+def _standards_told(message: Message, *, by: Actor, at: datetime) -> None:
+    _entitle(message, queries.parent_code())
+    learn_standards(msgspec.convert(message.payload, StandardsTold), by=by, at=at)
+
+
 def _request_supplemented(message: Message, *, by: Actor, at: datetime) -> None:
     added = msgspec.convert(message.payload, Supplement)
     _entitle(message, _consumer_node(added.uuid))
@@ -340,6 +347,7 @@ HANDLERS: Mapping[str, Callable[..., None]] = {
     "feed.told": _feed_told,
     "request.filed": _request_filed,
     "request.decided": _request_decided,
+    "standards.told": _standards_told,
     "request.supplemented": _request_supplemented,
     "request.withdrawn": _request_withdrawn,
     "grant.issued": _grant_issued,
