@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from guantong.site.voice_words import VOICE_ACTS
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
