@@ -20,14 +20,14 @@ from tantivy import (
     Searcher,
 )
 
-from guantong.catalog.search import cursors, folding, pinyin
+from guantong.catalog.search import cursors, folding
 from guantong.catalog.search.types import FACETS, Asked, Changed, Entry, Found, Progress
+from guantong.catalog.search.values import REGIONS, values_of
 
 # By how much a word in each field counts. A name that is the question itself comes first whatever else there is.
 WEIGHTS: Final = {"name": 6.0, "keywords": 3.0, "provider": 2.5, "items": 1.5, "summary": 1.0}
 EXACT: Final = 1_000.0
 ALIKE: Final = 0.4
-REGIONS: Final = {2: "province", 4: "city", 6: "county"}
 _COLUMNS: Final = (*(facet for facet in FACETS if facet != "region"), *REGIONS.values())
 # More makes a build no faster, and a node that takes a catalogue in has other uses for memory.
 _BUILD_HEAP: Final = 100_000_000
@@ -59,32 +59,7 @@ def schema() -> Schema:
 
 
 def _document(entry: Entry, fields: Schema) -> Document:
-    region = entry.region
-    values: dict[str, Any] = {
-        "key": entry.key,
-        "pk": entry.pk,
-        "name": folding.index_tokens(entry.name, singles=True),
-        "keywords": folding.index_many(entry.keywords),
-        "provider": folding.index_tokens(entry.provider_name),
-        "items": folding.index_many(entry.items),
-        "summary": folding.index_tokens(entry.summary),
-        "exact": folding.exact(entry.name),
-        "code": [entry.code, entry.code.partition("/")[0]],
-        "seen_by": list(entry.seen_by),
-        "by_name": pinyin.sorting_key(entry.name, entry.key),
-        "by_time": _time_key(entry),
-        "by_use": min(entry.uses, 0x7FFFFFFF) << 32 | (0xFFFFFFFF - entry.key),
-    }
-    for length, column in REGIONS.items():
-        values[column] = region[:length]
-    for facet in FACETS:
-        if facet != "region":
-            values[facet] = getattr(entry, facet)
-    return Document.from_dict({name: value for name, value in values.items() if value != ""}, fields)
-
-
-def _time_key(entry: Entry) -> int:
-    return min(max(entry.updated_at, 0), 0x7FFFFFFF) << 32 | entry.key
+    return Document.from_dict(values_of(entry), fields)
 
 
 def write_index(folder: Path, entries: Iterable[Entry], progress: Progress) -> int:

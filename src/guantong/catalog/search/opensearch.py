@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from guantong.catalog.search import cursors, folding, pinyin, suggesting
-from guantong.catalog.search.engine import ALIKE, EXACT, REGIONS, WEIGHTS
+from guantong.catalog.search import cursors, folding, suggesting
+from guantong.catalog.search.engine import ALIKE, EXACT, WEIGHTS
 from guantong.catalog.search.errors import SearchIndexMissing, SearchServerFailed
 from guantong.catalog.search.folding import fingerprint
 from guantong.catalog.search.types import (
@@ -28,6 +28,7 @@ from guantong.catalog.search.types import (
     Progress,
     Suggestion,
 )
+from guantong.catalog.search.values import REGIONS, values_of
 from guantong.courier.client import SyncCourier, origin_of
 from guantong.courier.errors import PeerTimedOut, PeerUnreachable
 from guantong.kit import clock
@@ -232,23 +233,8 @@ def _mapping(position: Position) -> Json:
 def _insertion(entry: Entry) -> Iterator[Json]:
     """The two lines of a bulk request that put one face in."""
     yield {"index": {"_id": str(entry.key)}}
-    values: Json = {facet: getattr(entry, facet) for facet in FACETS if facet != "region"}
-    values |= {column: entry.region[:length] for length, column in REGIONS.items()}
     yield {
-        **{name: value for name, value in values.items() if value},
-        "key": entry.key,
-        "pk": entry.pk,
-        "name": folding.index_tokens(entry.name, singles=True),
-        "keywords": folding.index_many(entry.keywords),
-        "provider": folding.index_tokens(entry.provider_name),
-        "items": folding.index_many(entry.items),
-        "summary": folding.index_tokens(entry.summary),
-        "exact": folding.exact(entry.name),
-        "code": [entry.code, entry.code.partition("/")[0]],
-        "seen_by": list(entry.seen_by),
-        "by_name": pinyin.sorting_key(entry.name, entry.key),
-        "by_time": max(entry.updated_at, 0) << 32 | entry.key,
-        "by_use": entry.uses << 32 | (0xFFFFFFFF - entry.key),
+        **values_of(entry),
         "title": entry.name,
         "starts": list(suggesting.starts_of(entry.name)),
     }
