@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from guantong.bundle.types import Condition
+from guantong.catalog import actions as catalog
+from guantong.catalog.types import ItemNeeds, Wanted
 from guantong.identity.actions import register_person
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
@@ -21,6 +23,7 @@ from tests.cast import PERMITS, Cast, assemble, need, publish_permits
 from tests.dispatch.test_chromium import faults_of, in_chromium, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PLATES = "3070511600001/000002"
 PDF = b"%PDF-1.7\n% a scan\n"
 
 
@@ -28,6 +31,13 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
     """Requests in every state, one late, one on paper; the pages, by visitor."""
     cast = assemble()
     publish_permits(cast)
+    publish_permits(cast, code=PLATES, name="门牌信息", sharing_type="unconditional", sharing_condition="")
+    wanted = Wanted(
+        "居住证明", law="《义务教育法》第十二条", resource=PERMITS, items=["valid_to"], mode="query"
+    )
+    other = Wanted("门牌", resource=PLATES, items=["residence_division"], mode="verify")
+    needs = ItemNeeds(cast.education.code, "512B0156000000", "入学", [wanted, other], [])
+    catalog.declare_item_needs([needs], by=SYSTEM, at=clock.now())
     at = clock.now()
     by, jiang, tian = cast.as_actor(cast.xu), cast.as_actor(cast.jiang), cast.as_actor(cast.tian)
 
@@ -68,6 +78,8 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
         "tian": {"urging": page(waiting), "todo-bureau": "/todo/"},
         "xu": {
             "form": f"/share/request?resource={PERMITS}",
+            "form-together": f"/share/request?resource={PERMITS}&resource={PLATES}&wanted=valid_to&e1-wanted=id_number",
+            "entry": f"/find/{PERMITS}/",
             "supplementing": page(returned),
             "refused": page(refused),
             "granted": page(granted),
@@ -99,6 +111,55 @@ def test_every_page_of_asking_and_deciding_is_sound(live_server: LiveServer, lan
 
     in_chromium(look)
     assert (json.dumps(faults, ensure_ascii=False, indent=1), complaints) == ("{}", [])
+
+
+def test_what_is_not_shared_is_a_sound_page(live_server: LiveServer) -> None:
+    cast = assemble()
+    publish_permits(cast, sharing_type="not_shared", sharing_basis="《反恐怖主义法》第四十三条")
+
+    def look(browser: Browser) -> None:
+        for language in ("zh", "en"):
+            page = visit(browser, live_server.url, "xu", language, [])
+            answer = page.goto(f"{live_server.url}/share/request?resource={PERMITS}")
+            assert answer is not None
+            assert answer.status == 403
+            assert faults_of(page) == []
+            expect(page.locator(".refusal")).to_contain_text("《反恐怖主义法》第四十三条")
+            pictured(page, "sharing-not-shared", language)
+
+    in_chromium(look)
+
+
+def test_two_entries_by_the_basket_with_what_was_forgotten_told_at_once(live_server: LiveServer) -> None:
+    cast = assemble()
+    publish_permits(cast)
+    publish_permits(cast, code=PLATES, name="门牌信息", sharing_type="unconditional", sharing_condition="")
+
+    def work(browser: Browser) -> None:
+        officer = visit(browser, live_server.url, "xu", "zh", [])
+        for code in (PERMITS, PLATES):
+            officer.goto(f"{live_server.url}/find/{code}/")
+            officer.get_by_role("button", name="放入申请篮").click()
+        officer.goto(f"{live_server.url}/share/request")
+        officer.locator("#wanted-valid_to").check()
+        officer.locator("#purpose").fill("512B0156000000")
+        officer.get_by_role("button", name="提交申请").click()
+        for field in ("e1-wanted", "purpose_text", "legal_basis", "applications", "pledge_signed"):
+            expect(officer.locator(f".refusal a[href='#{field}']")).to_be_visible()
+        assert faults_of(officer) == []
+        pictured(officer, "sharing-form-refused", "zh")
+        expect(officer.locator("#wanted-valid_to")).to_be_checked()  # what was ticked and typed stays
+        expect(officer.locator("#purpose")).to_have_value("512B0156000000")
+        officer.locator("#e1-wanted-residence_division").check()
+        officer.locator("#purpose_text").fill("核验居住情况")
+        officer.locator("#legal_basis").fill("《义务教育法》第十二条")
+        officer.locator("input[name=applications]").check()
+        officer.locator("input[name=pledge_signed]").check()
+        officer.get_by_role("button", name="提交申请").click()
+        expect(officer.locator("h1")).to_contain_text("居住证信息")
+
+    in_chromium(work)
+    assert sorted(Request.objects.values_list("state", flat=True)) == ["granted", "waiting"]
 
 
 def test_a_request_from_the_form_to_the_grant(live_server: LiveServer, tmp_path: Path) -> None:

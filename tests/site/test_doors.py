@@ -349,6 +349,9 @@ def test_every_address_is_covered_here() -> None:
              "links", "without-data", "link-edit", "link-check", "link-remove", "link-history", "lineage", "api", "api-openapi",
              "api-entries", "api-changes", "api-entry", "api-items", "api-versions", "api-version", "dcat-negotiated", "dcat",
              "resource-face",
+             # In tests/sharing/test_form.py and test_faces.py.
+             "basket", "sharing-openapi", "sharing-pledge", "sharing-requests", "sharing-request", "sharing-supplement",
+             "sharing-withdraw", "sharing-grants", "sharing-grant",
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",

@@ -44,6 +44,7 @@ def need(request: HttpRequest, number: int) -> HttpResponse:
             "makers": makers,
             "candidates": candidates(found) if looks_on else [],
             "may_judge": looks_on,
+            "may_request": is_own and found.state == Need.State.MET and found.provider != own,
             "may_drop": is_own and found.state != Need.State.DROPPED,
             "may_answer": is_asked and found.state in _TO_ANSWER,
             "may_route": may_route(person, found) and found.state not in {Need.State.MET, Need.State.DROPPED},

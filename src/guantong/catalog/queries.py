@@ -180,3 +180,10 @@ def code_lists_told(own: str) -> list[CodeListTerms]:
 def elements_told(own: str) -> list[ElementTerms]:
     """Every data element as nodes below are told it."""
     return list(telling.elements(own))
+
+
+def needs_for(consumer: int, resource: Resource) -> list[Need]:
+    """The needs of an organisation (by its key) that an entry meets, those that say which items they read first."""
+    met = Q(resource=resource) | Q(resource_code=resource.code)
+    rows = Need.objects.filter(met, organisation=consumer).exclude(state="dropped").order_by("pk")
+    return sorted(rows[:50], key=lambda need: not need.items)

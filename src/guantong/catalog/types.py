@@ -216,13 +216,19 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One need as it is stated: the data, for which service item, by which law; ``resource`` is an entry's code, if known."""
+    """One need as it is stated: the data, for which service item, by which law; ``resource`` is an entry's code, if known.
+
+    ``items`` are the entry's items that the service item's flow reads, ``mode`` how it asks (query or verify); both
+    are empty where nothing says so.
+    """
 
     data: str
     service_item: str = ""
     law: str = ""
     resource: str = ""
     element: str = ""
+    items: list[str] = []
+    mode: str = ""
 
 
 class ItemNeeds(msgspec.Struct, frozen=True):

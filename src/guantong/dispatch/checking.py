@@ -24,6 +24,7 @@ from guantong.dispatch.types import Declaration, TargetDeclaration
 from guantong.identity.models import Application
 from guantong.sharing.errors import GrantNotInForce
 from guantong.sharing.models import Grant, GrantState
+from guantong.sharing.types import BATCHES, jobs_mode
 
 LONGEST_PATTERN = 500
 SHORTEST_INTERVAL_S = 60
@@ -35,7 +36,7 @@ def demand_granted(declaration: Declaration, grant: Grant, *, at: datetime) -> N
     """Refuse what the grant does not allow: when, how, by which application, which fields, which levels."""
     if grant.state != GrantState.ACTIVE or not grant.not_before <= at < grant.not_after:
         raise GrantNotInForce(grant=grant.code)
-    if "batch" not in grant.terms["modes"]:
+    if BATCHES.isdisjoint(grant.terms["modes"]):
         raise ModeNotGranted(grant=grant.code, mode="batch")
     application = Application.objects.filter(
         code=declaration.application, organisation__code=grant.consumer, is_active=True
@@ -119,6 +120,12 @@ def demand_target(declaration: Declaration, target: Target, consumer: str) -> No
         raise TargetWrong(
             why_zh=f"信息项 {listed(bare)} 没有对应的列", why_en=f"it has no column for {listed(bare)}"
         )
+
+
+def demand_mode(grant: Grant, target: Target) -> None:
+    """Refuse a target of a kind that is not granted: files or events only, where no whole tables are."""
+    if jobs_mode(grant.terms["modes"], target.dialect) is None:
+        raise ModeNotGranted(grant=grant.code, mode=f"batch → {target.dialect}")
 
 
 def masks_of(grant: Grant) -> dict[str, str]:

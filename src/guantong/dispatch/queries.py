@@ -23,6 +23,7 @@ from guantong.journal.models import Alert
 from guantong.journal.types import Actor
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
+from guantong.sharing.types import BATCHES
 
 ELSEWHERE = "-"
 """What stands in place of a source that is another node's own business."""
@@ -320,7 +321,7 @@ def with_last_run(rows: QuerySet[Job], *, today: date) -> QuerySet[Job]:
 def batch_grants(consumer: str, *, at: datetime) -> QuerySet[Grant]:
     """The grants in force at ``at`` by which an organisation may declare jobs, newest first."""
     in_force = Grant.objects.filter(consumer=consumer, state="active", not_before__lte=at, not_after__gt=at)
-    keys = [grant.pk for grant in in_force if "batch" in grant.terms["modes"]]
+    keys = [grant.pk for grant in in_force if not BATCHES.isdisjoint(grant.terms["modes"])]
     return Grant.objects.filter(pk__in=keys)
 
 

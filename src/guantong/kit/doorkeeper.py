@@ -28,6 +28,25 @@ class SignatureReplayed(GuantongError):
     en = "The signature has no nonce, or was used before; sign afresh."
 
 
+def identify(
+    request: Request,
+    body: bytes,
+    find_key: Callable[[str], Verifier | None],
+    *,
+    covering: Collection[str] = (),
+) -> Verified:
+    """Whose signature ``request`` bears, and that it is good. That its nonce is new is the caller's to see to."""
+    required = ["@method", *covering]
+    if body or request.method != "GET":
+        http_signatures.check_content_digest(body, request.headers.get("content-digest"))
+        required.append("content-digest")
+    now = clock.millis() // 1000
+    verified = http_signatures.verify(request, find_key, required=required, at=now, window_s=WINDOW_S)
+    if not {"@path", "@target-uri"} & set(verified.components):
+        raise http_signatures.SignatureIncomplete(component="@path")
+    return verified
+
+
 class Doorkeeper:
     """Verifies requests, remembers nonces for as long as their signatures are fresh."""
 
@@ -47,15 +66,8 @@ class Doorkeeper:
 
         Raises the errors of kit.http_signatures (400, 401) and SignatureReplayed.
         """
-        now = clock.millis() // 1000
-        required = ["@method", *covering]
-        if body or request.method != "GET":
-            http_signatures.check_content_digest(body, request.headers.get("content-digest"))
-            required.append("content-digest")
-        verified = http_signatures.verify(request, find_key, required=required, at=now, window_s=WINDOW_S)
-        if not {"@path", "@target-uri"} & set(verified.components):
-            raise http_signatures.SignatureIncomplete(component="@path")
-        self._once(verified, now)
+        verified = identify(request, body, find_key, covering=covering)
+        self._once(verified, clock.millis() // 1000)
         return verified.keyid
 
     def _once(self, verified: Verified, now: int) -> None:

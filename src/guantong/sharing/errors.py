@@ -21,6 +21,15 @@ class FieldNotInResource(GuantongError):
     en = "The resource has no such items: {fields}."
 
 
+class ItemsAboveClearance(GuantongError):
+    """An item's level is above the clearance of an application that would call: no grant could give it."""
+
+    code = "items_above_clearance"
+    status = 422
+    zh = "信息项 {items} 的级别高于应用「{application}」的许可级别（{clearance} 级），请不选，或换用许可级别更高的应用。"
+    en = "{items}: above the clearance of “{application}” ({clearance}); leave them out, or name another application."
+
+
 class NotShared(GuantongError):
     """The resource is not shared by law."""
 
@@ -370,3 +379,12 @@ class NoSuperior(GuantongError):
     status = 409
     zh = "双方没有共同上级节点，同级主管部门的裁定即为最终裁定。"
     en = "No node stands above both parties; the decision of the authority is final."
+
+
+class BasketFull(GuantongError):
+    """Too many entries for one form."""
+
+    code = "basket_full"
+    status = 422
+    zh = "一次最多申请 {most} 条目录，请分几次提出。"
+    en = "At most {most} entries can be asked for at once; file the rest separately."

@@ -9,12 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from django.conf import settings
+
 from guantong.catalog.types import ResourceContent
 from guantong.identity.models import Organisation, Person
 from guantong.journal.types import SYSTEM, Actor
 from guantong.sharing.errors import FlowUnfit, ReviewerMissing
 from guantong.sharing.models import Request
-from guantong.sharing.types import Role
+from guantong.sharing.types import BATCHES, Role
 from guantong.workflow import actions as workflow
 from guantong.workflow.diagrams import Diagram, Flow, read_diagram
 from guantong.workflow.engine import Run
@@ -88,7 +90,7 @@ def facts(request: Request, content: ResourceContent) -> dict[str, Value]:
         # A bureau does not oversee what it asks for itself, or what it provides and has approved.
         "has_bureau": bureau is not None and bureau.code not in {request.consumer, request.provider},
         "is_cross_level": request.consumer_node != request.provider_node,
-        "is_batch": "batch" in request.modes,
+        "is_batch": not BATCHES.isdisjoint(request.modes),
         "top_level": max((levels.get(field, 1) for field in request.fields), default=1),
     }
 
@@ -115,6 +117,15 @@ def decider(role: str, request: Request) -> Organisation:
     if found is None:
         raise FlowUnfit(why_zh=f"没有可作为 {role} 审批的机构", why_en=f"no organisation decides as {role}")
     return found
+
+
+def usual_days(role: str) -> int:
+    """The working days that ``role`` has where its task says nothing."""
+    node = settings.NODE
+    return {
+        "consumer": node.request_consumer_days,
+        "provider": node.request_provider_days,
+    }.get(role, node.request_bureau_days)
 
 
 def bureau_of(node: str) -> Organisation | None:

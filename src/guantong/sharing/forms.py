@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from guantong.bundle.types import Condition
 from guantong.catalog.types import ItemContent, ResourceContent
 from guantong.identity.models import Application, Organisation
+from guantong.pages.answers import language
+from guantong.sharing.errors import ItemsAboveClearance
 from guantong.sharing.narrowing import Scope
 from guantong.sharing.types import Narrowing, Need, Particulars
 
@@ -20,19 +22,43 @@ OPERATORS = ("eq", "ne", "in", "ge", "le")
 CONDITIONS = 3
 
 
-class NeedForm(forms.Form):
-    """What a department needs of one resource: least fields, one purpose, the law, who will call."""
+class EntryForm(forms.Form):
+    """What is needed of one entry: the least items, and how they are had. One of several of a request form."""
 
     wanted = forms.MultipleChoiceField(label=_("Items"), widget=forms.CheckboxSelectMultiple)
     modes = forms.MultipleChoiceField(
         label=_("Mode"),
         choices=[
             ("verify", _("Verify (match or no match, nothing disclosed)")),
-            ("query", _("Query")),
+            ("query", _("Query (row by row, when a matter needs it)")),
             ("batch", _("Batch (whole tables, on a schedule)")),
+            ("file", _("Files (whole files, on a schedule)")),
+            ("subscription", _("Subscription (each change as an event)")),
         ],
         widget=forms.CheckboxSelectMultiple,
     )
+
+    def __init__(self, *args: Any, content: ResourceContent, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.content = content
+        choices = [(item.name, f"{item.label}（{item.name}）") for item in content.items]
+        offer(self.fields["wanted"], choices)
+
+    @property
+    def ticked(self) -> dict[str, list[str]]:
+        """The boxes that are ticked, by field."""
+        return {name: self[name].value() or [] for name in ("wanted", "modes")}
+
+
+def offer(field: forms.Field, choices: list[tuple[str, str]]) -> None:
+    """Give a field of boxes its choices."""
+    assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - for the type checker
+    field.choices = choices
+
+
+class NeedForm(forms.Form):
+    """What a department needs, of whatever entries: one purpose, the law, who will call, how much, how long."""
+
     purpose = forms.CharField(label=_("Service item code"), max_length=120)
     purpose_text = forms.CharField(label=_("Scenario"), max_length=400)
     legal_basis = forms.CharField(label=_("Legal basis"), max_length=400)
@@ -60,25 +86,35 @@ class NeedForm(forms.Form):
     contact = forms.CharField(label=_("Contact"), max_length=120, required=False)
     phone = forms.RegexField(r"^[0-9+() -]*$", label=_("Telephone"), max_length=40, required=False)
 
-    def __init__(self, *args: Any, content: ResourceContent, consumer: Organisation, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, consumer: Organisation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.resource_code = content.code
-        self._offer("wanted", [(item.name, f"{item.label}（{item.name}）") for item in content.items])
-        owned = Application.objects.filter(organisation=consumer, is_active=True)
-        self._offer("applications", [(app.code, app.name) for app in owned])
+        self.owned = list(Application.objects.filter(organisation=consumer, is_active=True))
+        offer(self.fields["applications"], [(app.code, app.name) for app in self.owned])
 
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - for the type checker
-        field.choices = choices
+    @property
+    def clearance(self) -> int:
+        """The highest level that any of the department's applications may have; 4 where it has none to ask."""
+        return max((app.clearance for app in self.owned), default=4)
 
-    def need(self) -> Need:
-        """The filled-in form as a :class:`Need`."""
+    def above_clearance(self, entry: EntryForm) -> str:
+        """Which of an entry's wanted items no application that is named may have; empty if they all may."""
+        named = [app for app in self.owned if app.code in self.cleaned_data.get("applications", [])]
+        wanted = [item for item in entry.content.items if item.name in entry.cleaned_data.get("wanted", [])]
+        for app in named:
+            if above := [item.label for item in wanted if item.level > app.clearance]:
+                error = ItemsAboveClearance(
+                    items="、".join(above), application=app.name, clearance=app.clearance
+                )
+                return error.sentence(language())
+        return ""
+
+    def need(self, entry: EntryForm) -> Need:
+        """The filled-in form as a :class:`Need` of one entry."""
         values = self.cleaned_data
         return Need(
-            resource=self.resource_code,
-            fields=values["wanted"],
-            modes=values["modes"],
+            resource=entry.content.code,
+            fields=entry.cleaned_data["wanted"],
+            modes=entry.cleaned_data["modes"],
             purpose=values["purpose"],
             purpose_text=values["purpose_text"],
             legal_basis=values["legal_basis"],

@@ -270,6 +270,38 @@ class GrantChange(models.Model):
         return f"{self.grant_id}/{self.revision}"
 
 
+class FiledOnce(models.Model):
+    """一次提交: what a program filed under a key of its own choice, so that a repeat files nothing more."""
+
+    application = models.CharField("应用标识", max_length=64)
+    key = models.UUIDField("提交标识")
+    digest = models.CharField("内容摘要", max_length=80)
+    requests = models.JSONField("形成的申请", default=list)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "一次提交"
+        constraints = [models.UniqueConstraint(fields=["application", "key"], name="filed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.application} {self.key}"
+
+
+class SeenSignature(models.Model):
+    """已用签名: a signature that was used, kept while it could still be fresh; for all processes of the node."""
+
+    keyid = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "已用签名"
+        constraints = [models.UniqueConstraint(fields=["keyid", "nonce"], name="signature_used_once")]
+
+    def __str__(self) -> str:
+        return f"{self.keyid} {self.nonce}"
+
+
 __all__ = [
     "OPEN",
     "OVER",
@@ -279,6 +311,7 @@ __all__ = [
     "Dispute",
     "DisputeStage",
     "DisputeState",
+    "FiledOnce",
     "Grant",
     "GrantChange",
     "GrantState",
@@ -286,6 +319,7 @@ __all__ = [
     "Paper",
     "Request",
     "RequestState",
+    "SeenSignature",
     "Statement",
     "Step",
 ]

@@ -1,7 +1,6 @@
-"""Requests page by page: asking, deciding, adding what was missing, and the clock on each step."""
+"""Requests page by page: deciding, adding what was missing, and the clock on each step."""
 
 from datetime import date
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -12,7 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from guantong.catalog import queries as catalog
 from guantong.catalog.models import Resource
@@ -20,79 +19,16 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, bureaus, demand, may
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
-from guantong.sharing import actions, flows, papers, queries
+from guantong.sharing import actions, papers, queries
 from guantong.sharing.errors import DecisionMissing, LimitsWrong, PaperUnfit
-from guantong.sharing.forms import PARTICULARS, NarrowingForm, NeedForm
+from guantong.sharing.forms import PARTICULARS, NarrowingForm
 from guantong.sharing.grounds import GROUNDS
 from guantong.sharing.models import OPEN, Dispute, Grant, Paper, Request, Step
 from guantong.sharing.narrowing import scope
-from guantong.sharing.types import PLEDGE, Supplement
+from guantong.sharing.types import Supplement
 from guantong.sharing.voices.queries import running_about, visible_papers
 
 LONGEST_REASON = 4000
-# Fields that are boxes to tick; the page draws these itself.
-_BOXES = ("wanted", "modes", "applications", "pledge_signed")
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def file_request(request: HttpRequest) -> HttpResponse:
-    """The form by which a department asks for items of the resource ``?resource=``."""
-    person = demand(request.user, "request:file")
-    resource = catalog.by_code(request.GET.get("resource", ""))
-    content = resource.live
-    if content is None or person.organisation is None:
-        raise Http404
-    asked = request.POST if request.method == "POST" else None
-    form = NeedForm(asked, content=content, consumer=person.organisation, initial=_filled(request))
-    if asked is not None and form.is_valid():
-        by, at = actor(person), clock.now()
-        try:
-            with transaction.atomic():
-                paper = given_paper(request, person)
-                filed = actions.file_request(
-                    form.need(), consumer=person.organisation, paper=paper, by=by, at=at
-                )
-        except GuantongError as error:
-            form.add_error(None, error.sentence("en" if get_language() == "en" else "zh"))
-        else:
-            messages.success(
-                request, gettext("The request %(number)s has been filed.") % {"number": filed.number}
-            )
-            return redirect("request", uuid=filed.uuid)
-    status = 422 if asked is not None else 200
-    particulars = [form[name] for name in PARTICULARS]
-    context = {
-        "form": form,
-        "resource": resource,
-        "content": content,
-        "chosen": {name: form[name].value() or [] for name in _BOXES[:3]},
-        "plain": [form[name] for name in form.fields if name not in {*_BOXES, *PARTICULARS}],
-        "particulars": particulars,
-        "is_detailed": any(field.value() for field in particulars),
-        "pledge": PLEDGE,
-        "way": _way(content.sharing_type, resource),
-    }
-    return render(request, "sharing/request_form.html", context, status=status)
-
-
-def _way(sharing_type: str, resource: Resource) -> list[tuple[str, str, int]]:
-    """Who will decide, and within how many working days: kind, name, days."""
-    node = settings.NODE
-    if sharing_type == "unconditional":
-        return []
-    way = [("provider", resource.provider.name, node.request_provider_days)]
-    bureau = flows.bureau_of(resource.node)
-    if bureau is not None and bureau != resource.provider:
-        way.append(("bureau", bureau.name, node.request_bureau_days))
-    return way
-
-
-def _filled(request: HttpRequest) -> dict[str, Any]:
-    """What the address fills in beforehand: a link can carry a need, a person still reads and signs it."""
-    several = {name: request.GET.getlist(name) for name in _BOXES[:3]}
-    single = {name: request.GET.get(name, "") for name in ("purpose", "purpose_text", "legal_basis")}
-    return {name: value for name, value in {**several, **single}.items() if value}
 
 
 @require_GET

@@ -1,15 +1,35 @@
 """What a request asks, and what a grant's terms are."""
 
+import hashlib
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from guantong.bundle.types import Condition
 
-Mode = Literal["query", "verify", "batch"]
+Mode = Literal["query", "verify", "batch", "file", "subscription"]
+"""批量 (``batch``) is whole tables, to any target; 文件 and 订阅 are batches whose target is files, or events."""
+BATCHES: frozenset[Mode] = frozenset({"batch", "file", "subscription"})
+"""The modes under which jobs carry data; the data plane knows them all as ``batch``."""
+_FILES = frozenset({"folder", "csv", "parquet", "xlsx"})
 
 Role = Literal["consumer", "consumer_bureau", "provider", "bureau"]
 """Whose decision: the department that asks, its node's data bureau, the provider, the provider's node's bureau."""
+
+
+def jobs_mode(modes: Iterable[str], dialect: str) -> Mode | None:
+    """Of the modes granted, the one by which a job may fill a target of that dialect, or None.
+
+    Whoever may have whole tables may have them as files or events too; a grant of files, or of a subscription, is
+    for targets of that kind alone.
+    """
+    wanted: Mode | None = "file" if dialect in _FILES else "subscription" if dialect == "events" else None
+    granted = set(modes)
+    if "batch" in granted:
+        return "batch"
+    return wanted if wanted in granted else None
+
 
 PLEDGE = """数据安全承诺
 一、仅将获得的数据用于申请所列用途和事项，不超范围使用，不提供给第三方。
@@ -18,6 +38,8 @@ PLEDGE = """数据安全承诺
 四、接受数据提供方、主管部门和审计机关对使用情况的监督，调用凭证可作为依据。
 """
 
+
+PLEDGE_DIGEST = "sha-256:" + hashlib.sha256(PLEDGE.encode()).hexdigest()
 
 # No control characters: what another node writes ends up in our pages, files and database.
 Line = Annotated[str, msgspec.Meta(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -28,7 +50,7 @@ Purpose = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[
 NodeCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
 Uuid = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Fields = Annotated[list[Code], msgspec.Meta(min_length=1, max_length=500)]
-Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=3)]
+Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=5)]
 PerSecond = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
 PerDay = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
 MaxRows = Annotated[int, msgspec.Meta(ge=1, le=1000)]
@@ -110,7 +132,7 @@ class Narrowing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """What an approver leaves of a request. Nothing in it can widen: see :func:`guantong.sharing.narrowing.narrowed`."""
 
     fields: Annotated[list[Code], msgspec.Meta(max_length=500)] | None = None
-    modes: Annotated[list[Mode], msgspec.Meta(max_length=3)] | None = None
+    modes: Annotated[list[Mode], msgspec.Meta(max_length=5)] | None = None
     per_day: PerDay | None = None
     per_second: PerSecond | None = None
     days: Days | None = None

@@ -2,14 +2,15 @@
 
 from django.urls import path, re_path
 
-from guantong.sharing import flow_views, request_views, views
+from guantong.sharing import flow_views, form_views, request_views, views
 from guantong.sharing.voices import views as voices
 
 _REQUEST = r"share/requests/(?P<uuid>[0-9a-f-]{36})"
 
 urlpatterns = [
     path("share/", views.requests, name="share"),
-    path("share/request", request_views.file_request, name="request-form"),
+    path("share/request", form_views.file_request, name="request-form"),
+    path("share/basket", form_views.basket, name="basket"),
     path("share/requests/<uuid:uuid>/", request_views.request_detail, name="request"),
     path("share/requests/<uuid:uuid>/decide", request_views.decide, name="request-decide"),
     path("share/requests/<uuid:uuid>/supplement", request_views.supplement, name="request-supplement"),

@@ -16,6 +16,7 @@ from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
 from guantong.sharing.models import Grant, GrantState, RequestState
+from guantong.sharing.types import BATCHES
 
 LONGEST_REASON = 4000
 
@@ -95,6 +96,7 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
             "receipts": Receipt.objects.filter(grant=grant.code)[:20],
             "is_expired": grant.state == "active" and grant.not_after <= clock.now(),
             "keys": _keys(grant),
+            "is_batch": not BATCHES.isdisjoint(grant.terms["modes"]),
             "gateway_url": settings.NODE.gateway_url if grant.consumer_node == settings.NODE.node else "",
             "can_revoke": grant.state == "active" and may(person, "grant:revoke") and is_giver,
         },

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("guantong.catalog.links.urls")),
     path("", include("guantong.catalog.faces.urls")),
     path("", include("guantong.catalog.urls")),
+    path("", include("guantong.sharing.faces.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.dispatch.urls")),
     path("", include("guantong.counter.urls")),

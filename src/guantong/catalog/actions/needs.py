@@ -30,7 +30,7 @@ def state_needs(
     needs: Iterable[tuple[str, str, str]], *, organisation: Organisation, by: Actor, at: datetime
 ) -> int:
     """What a department needs, as (data, service item, law); how many are new. Each is met or sent on at once."""
-    lines = [Wanted(*(part.strip() for part in line)) for line in needs]
+    lines = [Wanted(data.strip(), item.strip(), law.strip()) for data, item, law in needs]
     count = sum(_state(line, organisation, "", "", by=by, at=at) for line in lines)
     subject = Subject("organisation", organisation.code)
     record("needs.stated", by=by, at=at, subject=subject, details={"new": count})
@@ -98,6 +98,8 @@ def _state(
             "law": line.law[:400],
             "item_code": item_code,
             "resource_code": line.resource,
+            "items": line.items,
+            "mode": line.mode,
             "element": line.element or element_for(line.data),
             "stated_by": by.name,
             "stated_at": at,
@@ -105,14 +107,19 @@ def _state(
     )
     if is_new:
         _note(need, "stated", line.law, by=by, at=at)
-    elif (item_code, line.resource) != (need.item_code, need.resource_code) and item_code:
+    elif item_code and _declared(need) != (item_code, line.resource, line.items, line.mode):
         need.item_code, need.resource_code = item_code, line.resource
-        need.save(update_fields=["item_code", "resource_code"])
+        need.items, need.mode = line.items, line.mode
+        need.save(update_fields=["item_code", "resource_code", "items", "mode"])
     if not is_new and need.state == _STATE.DROPPED:
         need.state = _STATE.OPEN
         _note(need, "stated", "", by=by, at=at)
     _fit(need, by=by, at=at)
     return is_new
+
+
+def _declared(need: Need) -> tuple[str, str, list[str], str]:
+    return need.item_code, need.resource_code, need.items, need.mode
 
 
 def _fit(need: Need, *, by: Actor, at: datetime) -> None:

@@ -36,6 +36,10 @@ class Need(models.Model):
     law = models.CharField("依据", max_length=400, blank=True)
     element = models.CharField("数据元", max_length=64, blank=True)
     resource_code = models.CharField(max_length=64, blank=True)
+    items = models.JSONField("所需信息项", default=list)
+    """The items that the service item's flow reads of the entry it names; empty where nothing says so."""
+    mode = models.CharField("使用方式", max_length=12, blank=True)
+    """How that flow asks: query or verify."""
     state = models.CharField(max_length=8, choices=State, default=State.OPEN, db_index=True)
     resource = models.ForeignKey("catalog.Resource", on_delete=models.SET_NULL, null=True)
     provider = models.ForeignKey(Organisation, on_delete=models.PROTECT, null=True, related_name="duties")

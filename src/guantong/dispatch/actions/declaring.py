@@ -12,6 +12,7 @@ from guantong.dispatch.checking import (
     demand_columns,
     demand_granted,
     demand_items,
+    demand_mode,
     demand_schedule,
     demand_target,
     demand_writing,
@@ -91,6 +92,7 @@ def judged(declaration: Declaration, *, by: Actor, at: datetime) -> tuple[Grant,
     if target is None:
         raise JobIncomplete(missing_zh="落地表", missing_en="the target")
     demand_target(declaration, target, grant.consumer)
+    demand_mode(grant, target)
     return grant, target, _earlier(declaration, grant.consumer)
 
 

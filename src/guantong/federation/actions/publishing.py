@@ -26,7 +26,7 @@ from guantong.journal.types import Actor, Subject
 from guantong.kit import clock, envelope
 from guantong.kit.settings import Settings
 from guantong.sharing.models import Grant
-from guantong.sharing.types import GrantTerms
+from guantong.sharing.types import BATCHES, GrantTerms
 
 # What ended is refused as what was revoked; whatever else a later release may write, too.
 _STATES: Mapping[str, bundle.GrantState] = {"active": "active", "suspended": "suspended"}
@@ -221,7 +221,7 @@ def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
         consumer_node=terms.consumer_node,
         consumer=terms.consumer,
         applications=[app.code for app in terms.applications],
-        modes=list(terms.modes),
+        modes=_modes(terms),
         fields=terms.fields,
         masks=terms.masks,
         condition=terms.condition,
@@ -234,3 +234,9 @@ def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
         state=_STATES.get(grant.state, "revoked"),
         agreement=terms.agreement,
     )
+
+
+def _modes(terms: GrantTerms) -> list[bundle.Mode]:
+    """As the data plane knows them: files and subscriptions are batches, whose targets their jobs were held to."""
+    found: list[bundle.Mode] = [mode for mode in ("query", "verify") if mode in terms.modes]
+    return found if BATCHES.isdisjoint(terms.modes) else [*found, "batch"]

@@ -24,6 +24,7 @@ from guantong.sharing.agreements.checking import demand_pledged
 from guantong.sharing.agreements.statements import pledge_of
 from guantong.sharing.errors import (
     FieldNotInResource,
+    ItemsAboveClearance,
     LimitsWrong,
     NotShared,
     NumberTaken,
@@ -48,13 +49,14 @@ def file_request(
     batch: uuid.UUID | None = None,
     paper: Paper | None = None,
     renews: Grant | None = None,
+    pledged_by: str = "",
     by: Actor,
     at: datetime,
 ) -> Request:
     """File what a department needs. Unconditional resources are granted at once; "not shared" is refused.
 
     ``batch`` names requests that were filed together; ``paper`` is the signed form where it was filed on paper;
-    ``renews`` is the grant that is to go on.
+    ``renews`` is the grant that is to go on; ``pledged_by`` who signed the pledge, where a program files for them.
     """
     resource = catalog.by_code(need.resource)
     content = _shared(resource)
@@ -78,7 +80,7 @@ def file_request(
         per_day=need.per_day,
         per_second=need.per_second,
         days=need.days,
-        pledged_by=paper.signed_by if paper else by.name,
+        pledged_by=paper.signed_by if paper else pledged_by or by.name,
         particulars=msgspec.to_builtins(need.particulars),
         batch=batch,
         paper=paper,
@@ -87,6 +89,7 @@ def file_request(
         filed_by=by.name,
         filed_by_id=by.id,
     )
+    _demand_clearance(request, content)
     statement = pledge_of(request, at=at)
     request.pledge, request.pledge_statement = digest_of(statement), statement.decode()
     _demand_bounds(request)
@@ -101,10 +104,21 @@ def file_request(
 
 
 @transaction.atomic
-def file_together(needs: Sequence[Need], *, consumer: Organisation, by: Actor, at: datetime) -> list[Request]:
+def file_together(
+    needs: Sequence[Need],
+    *,
+    consumer: Organisation,
+    paper: Paper | None = None,
+    pledged_by: str = "",
+    by: Actor,
+    at: datetime,
+) -> list[Request]:
     """File several needs at once, of several providers: each goes its own way, side by side. All or none."""
     batch = uuid.uuid4() if len(needs) > 1 else None
-    return [file_request(need, consumer=consumer, batch=batch, by=by, at=at) for need in needs]
+    return [
+        file_request(need, consumer=consumer, batch=batch, paper=paper, pledged_by=pledged_by, by=by, at=at)
+        for need in needs
+    ]
 
 
 @transaction.atomic
@@ -183,10 +197,14 @@ def _demand_complete(need: Need) -> None:
         "legal_basis": ("法律依据", "the legal basis"),
         "applications": ("调用应用", "the calling application"),
     }
-    missing = [words for name, words in wanted.items() if not _is_given(getattr(need, name))]
-    if missing:
+    lacking = {name: words for name, words in wanted.items() if not _is_given(getattr(need, name))}
+    if lacking and not need.pledge_signed:
+        lacking["pledge"] = ("数据安全承诺", "the pledge")
+    if lacking:
         raise RequestIncomplete(
-            missing_zh="、".join(zh for zh, _ in missing), missing_en=", ".join(en for _, en in missing)
+            missing_zh="、".join(zh for zh, _ in lacking.values()),
+            missing_en=", ".join(en for _, en in lacking.values()),
+            fields=list(lacking),
         )
     if not need.pledge_signed:
         raise PledgeMissing
@@ -202,11 +220,24 @@ def _demand_items(fields: list[str], content: ResourceContent) -> None:
         raise FieldNotInResource(fields="、".join(sorted(strangers)))
 
 
+def _demand_clearance(request: Request, content: ResourceContent) -> None:
+    """Refuse now what every gateway would refuse later, whatever is granted."""
+    levels = {item.name: (item.level, item.label) for item in content.items}
+    for application in request.applications:
+        above = [levels[name][1] for name in request.fields if levels[name][0] > application["clearance"]]
+        if above:
+            raise ItemsAboveClearance(
+                items="、".join(above), application=application["name"], clearance=application["clearance"]
+            )
+
+
 def _applications(need: Need, consumer: Organisation) -> list[dict[str, object]]:
     found = Application.objects.filter(code__in=need.applications, organisation=consumer, is_active=True)
     if len(found) != len(set(need.applications)):
         raise RequestIncomplete(
-            missing_zh="本机构已登记的调用应用", missing_en="applications registered by your organisation"
+            missing_zh="本机构已登记的调用应用",
+            missing_en="applications registered by your organisation",
+            fields=["applications"],
         )
     return [
         {"code": a.code, "name": a.name, "public_key": a.public_key, "clearance": a.clearance} for a in found

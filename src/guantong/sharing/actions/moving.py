@@ -88,7 +88,7 @@ def _open(request: Request, approval: Approval, *, by: Actor, at: datetime) -> N
     if request.steps.filter(task=approval.id).exists():
         return
     decider = flows.decider(approval.role, request)
-    due_on = after(at, approval.days or _days(approval.role))
+    due_on = after(at, approval.days or flows.usual_days(approval.role))
     step = Step.objects.create(
         request=request,
         position=request.steps.count(),
@@ -115,14 +115,6 @@ def _open(request: Request, approval: Approval, *, by: Actor, at: datetime) -> N
         by=by,
         at=at,
     )
-
-
-def _days(role: str) -> int:
-    node = settings.NODE
-    return {
-        "consumer": node.request_consumer_days,
-        "provider": node.request_provider_days,
-    }.get(role, node.request_bureau_days)
 
 
 def _leave(request: Request, *, by: Actor, at: datetime) -> None:
