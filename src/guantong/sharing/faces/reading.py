@@ -1,6 +1,7 @@
 """Requests and grants as programs read them: those of one organisation, page by page."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
@@ -32,7 +33,7 @@ def grants_of(organisation: Organisation) -> QuerySet[Grant]:
     return Grant.objects.filter(consumer=organisation.code).order_by("pk")
 
 
-def one_request(organisation: Organisation, uuid: object) -> Request:
+def one_request(organisation: Organisation, uuid: UUID) -> Request:
     """RequestUnknown for one that is another organisation's, as for none."""
     found = requests_of(organisation).filter(uuid=uuid).first()
     if found is None:
