@@ -28,6 +28,13 @@ REQUESTS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "provider": _("The providing department decides"),
         "bureau": _("The data bureau decides"),
     },
+    "mode": {
+        "query": _("query"),
+        "verify": _("verify"),
+        "batch": _("batch"),
+        "file": _("file"),
+        "subscription": _("subscription"),
+    },
     "operator": {
         "eq": _("is"),
         "ne": _("is not"),

@@ -190,13 +190,6 @@ KINDS: Final[Mapping[str, Words]] = {
         "I": _("whole number"),
         "F": _("floating point"),
     },
-    "mode": {
-        "query": _("query"),
-        "verify": _("verify"),
-        "batch": _("batch"),
-        "file": _("file"),
-        "subscription": _("subscription"),
-    },
     "job": {
         "active": pgettext_lazy("job", "switched on"),
         "paused": pgettext_lazy("job", "paused"),

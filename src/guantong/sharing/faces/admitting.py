@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +21,8 @@ from guantong.kit.asgi import LARGEST_BODY, BodyNotJson, BodyTooLarge, MethodNot
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request as Signed
 from guantong.kit.http_signatures import Verified, Verifier
-from guantong.kit.suites import SigningKey, VerifyKey
+from guantong.kit.suites import VerifyKey
+from guantong.sharing.agreements.keys import node_key
 from guantong.sharing.faces.errors import FormUnreadable, TooManyRequests
 from guantong.sharing.models import SeenSignature
 
@@ -139,13 +139,8 @@ def _demand_patience(application: Application, at: datetime) -> None:
 def _sent(answer: Outgoing, signed: Signed) -> HttpResponse:
     # Where what was sent as a signature cannot even be quoted, the refusal goes out as it is.
     with suppress(GuantongError):
-        answer = doorkeeper.bound(answer, signed, _node_key(), settings.NODE.node)
+        answer = doorkeeper.bound(answer, signed, node_key(), settings.NODE.node)
     response = HttpResponse(answer.body, status=answer.status)
     for name, value in answer.headers.items():
         response[name] = value
     return response
-
-
-def _node_key() -> SigningKey:
-    path: Path = settings.NODE.key_folder / "node.key"
-    return SigningKey.from_text(path.read_text(encoding="ascii").strip())
