@@ -47,6 +47,13 @@ def questions() -> list[Question]:
 
 
 def main() -> None:
+    """Everything: the search with its rivals, then the way between two nodes."""
+    search_only()
+    cascade_only()
+
+
+def search_only() -> None:
+    """Measure search, pages and the two rivals: ``python -m bench search``."""
     with tempfile.TemporaryDirectory(prefix="guantong-bench-") as name:
         home = Path(name)
         prepare(home)
@@ -57,8 +64,6 @@ def main() -> None:
         save(figures, home)
         figures |= postgresql_search()
         save(figures, home)
-    figures |= {name: figure for name, figure in push().items() if name != "machine"}
-    save(figures, Path(tempfile.gettempdir()))
     show(figures)
 
 
