@@ -54,6 +54,12 @@ def after(at: datetime, days: int) -> date:
     return day
 
 
+def days_between(first: date, last: date) -> int:
+    """How many working days there are after ``first`` up to and with ``last``; none if ``last`` comes first."""
+    is_workday = workdays()
+    return sum(is_workday(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
+
+
 def unusual(year: int) -> list[Day]:
     """The days of a year that are not as their weekday has it, by the public calendar."""
     first = date(year, 1, 1).toordinal()

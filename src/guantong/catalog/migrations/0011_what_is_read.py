@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0010_standards_below'),
+        ("catalog", "0010_standards_below"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='need',
-            name='items',
-            field=models.JSONField(default=list, verbose_name='所需信息项'),
+            model_name="need",
+            name="items",
+            field=models.JSONField(default=list, verbose_name="所需信息项"),
         ),
         migrations.AddField(
-            model_name='need',
-            name='mode',
-            field=models.CharField(blank=True, max_length=12, verbose_name='使用方式'),
+            model_name="need",
+            name="mode",
+            field=models.CharField(blank=True, max_length=12, verbose_name="使用方式"),
         ),
     ]

@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
-from guantong.identity.workdays import after
+from guantong.identity.workdays import after, days_between
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 from guantong.notices.actions import tell
@@ -81,11 +82,11 @@ def _take(request: Request, added: Supplement, *, by: Actor, at: datetime) -> No
     request.save()
     about = Subject("request", str(request.uuid))
     record("request.supplemented", by=by, at=at, subject=about, details={"note": added.note})
-    # Whoever waits has their days again from now on.
+    # The clock stood meanwhile: whoever decides has the working days that were left, from now on.
     for step in request.steps.filter(decision="").exclude(task=""):
         if step.opened_at and step.due_on and request.returned_at:
-            waited = max((step.due_on - request.returned_at.date()).days, 1)
-            step.due_on = max(step.due_on, after(at, min(waited, settings.NODE.request_provider_days)))
+            left = days_between(timezone.localtime(request.returned_at).date(), step.due_on)
+            step.due_on = max(step.due_on, after(at, max(left, 1)))
             step.save()
         details = {"number": request.number}
         tell(

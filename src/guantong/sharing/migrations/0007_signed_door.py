@@ -4,38 +4,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('sharing', '0006_voices'),
+        ("sharing", "0006_voices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FiledOnce',
+            name="FiledOnce",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('application', models.CharField(max_length=64, verbose_name='应用标识')),
-                ('key', models.UUIDField(verbose_name='提交标识')),
-                ('digest', models.CharField(max_length=80, verbose_name='内容摘要')),
-                ('requests', models.JSONField(default=list, verbose_name='形成的申请')),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("application", models.CharField(max_length=64, verbose_name="应用标识")),
+                ("key", models.UUIDField(verbose_name="提交标识")),
+                ("digest", models.CharField(max_length=80, verbose_name="内容摘要")),
+                ("requests", models.JSONField(default=list, verbose_name="形成的申请")),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': '一次提交',
-                'constraints': [models.UniqueConstraint(fields=('application', 'key'), name='filed_once')],
+                "verbose_name": "一次提交",
+                "constraints": [models.UniqueConstraint(fields=("application", "key"), name="filed_once")],
             },
         ),
         migrations.CreateModel(
-            name='SeenSignature',
+            name="SeenSignature",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('keyid', models.CharField(max_length=64)),
-                ('nonce', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("keyid", models.CharField(max_length=64)),
+                ("nonce", models.CharField(max_length=64)),
+                ("at", models.DateTimeField(db_index=True)),
             ],
             options={
-                'verbose_name': '已用签名',
-                'constraints': [models.UniqueConstraint(fields=('keyid', 'nonce'), name='signature_used_once')],
+                "verbose_name": "已用签名",
+                "constraints": [
+                    models.UniqueConstraint(fields=("keyid", "nonce"), name="signature_used_once")
+                ],
             },
         ),
     ]
