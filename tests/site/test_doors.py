@@ -86,6 +86,10 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/share/edges/add", {"xu", "luo", "an"}),
     (lambda: "/oversee/flows/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/oversee/reconciliation/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
+    (lambda: "/share/corrections/", {"xu", "luo", "jiang", "tian", "gao", "bai"}),
+    (lambda: "/share/disputes/", {"xu", "luo", "jiang", "tian", "gao"}),
+    (lambda: "/notices/", {"xu", "luo", "jiang", "tian", "gao", "an", "bai"}),
+    (lambda: "/notices/choices/", {"xu", "luo", "jiang", "tian", "gao", "an", "bai"}),
     (lambda: "/todo/", {"xu", "luo", "jiang", "tian", "gao", "an", "bai"}),
 ]
 EVERYBODY = ["xu", "luo", "jiang", "tian", "gao", "an", "bai"]
@@ -118,7 +122,8 @@ def test_public_pages_are_open_in_both_languages(cast: Cast) -> None:
         assert 'lang="en"' in en.content.decode()
 
 
-LISTS = {"/share/": "xu", "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
+LISTS = {"/share/": "xu", "/share/corrections/": "xu", "/share/disputes/": "xu", "/notices/": "xu",
+         "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
          "/oversee/messages/": "an", "/find/": "", "/find/saved/": "xu", "/find/drafts/": "luo", "/prove/mine/": "bai",
          "/share/jobs/": "xu",
          "/share/jobs/alerts/": "xu", "/share/targets/": "xu", "/share/edges/": "xu",
@@ -352,6 +357,9 @@ def test_every_address_is_covered_here() -> None:
              # In tests/sharing/test_form.py and test_faces.py.
              "basket", "sharing-openapi", "sharing-pledge", "sharing-requests", "sharing-request", "sharing-supplement",
              "sharing-withdraw", "sharing-grants", "sharing-grant",
+             # In tests/sharing/test_voices.py and test_voice_pages.py, tests/notices, tests/site/test_todos.py.
+             "corrections", "correction", "correction-form", "correction-act", "disputes", "dispute", "dispute-act",
+             "dispute-raise", "notices", "notices-mark", "notice", "notice-choices", "todo-calendar", "todo-token",
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",

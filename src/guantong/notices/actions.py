@@ -216,6 +216,13 @@ def make_calendar_token(person: Person, *, by: Actor, at: datetime) -> str:
     return word
 
 
+def note_used(token: CalendarToken, *, by: Actor, at: datetime) -> None:
+    """When a token was last used, to the hour: whoever ends one wants to know."""
+    del by
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    CalendarToken.objects.filter(pk=token.pk).exclude(used_at__gte=hour).update(used_at=at)
+
+
 @transaction.atomic
 def end_calendar_token(person: Person, *, by: Actor, at: datetime) -> None:
     """No calendar program reads somebody's to-dos any more."""

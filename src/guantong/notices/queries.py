@@ -11,6 +11,7 @@ from guantong.identity.queries import permissions_of
 from guantong.kit.errors import GuantongError
 from guantong.notices.errors import WebhookNotAllowed
 from guantong.notices.models import CalendarToken, Choice, Delivery, DeliveryState, Notice, Reading
+from guantong.notices.words import WORDS, kind_of
 
 COUNTED_TO = 99
 
@@ -24,10 +25,11 @@ def of_person(person: Person) -> QuerySet[Notice]:
     return Notice.objects.filter(mine)
 
 
-def with_reading(person: Person) -> QuerySet[Notice]:
+def with_reading(person: Person, *, is_unread: bool = False) -> QuerySet[Notice]:
     """The same, each with ``is_unread``; what was not read comes first, the newest of it at the top."""
     unread = Q(pk__gt=read_to(person)) & ~Q(_read_by(person))
-    return of_person(person).annotate(is_unread=unread).order_by("-is_unread", "-at", "-pk")
+    rows = of_person(person).filter(unread) if is_unread else of_person(person)
+    return rows.annotate(is_unread=unread).order_by("-is_unread", "-at", "-pk")
 
 
 def unread_of(person: Person) -> QuerySet[Notice]:
@@ -47,6 +49,17 @@ def _read_by(person: Person) -> Exists:
 def read_to(person: Person) -> int:
     """The last notice of those that count as read altogether."""
     return Choice.objects.filter(person=person).values_list("read_to", flat=True).first() or 0
+
+
+def of_kind(rows: QuerySet[Notice], kind: str) -> QuerySet[Notice]:
+    """Of ``rows``, those of a kind of :data:`guantong.notices.words.KINDS`."""
+    codes = {each for each in WORDS if kind_of(each) == kind}
+    return rows.filter(code__in=codes) if kind != "other" else rows.exclude(code__in=set(WORDS) - codes)
+
+
+def is_mailed() -> bool:
+    """Whether this node has a mail server."""
+    return bool(settings.NODE.mail_host)
 
 
 def choice_of(person: Person) -> Choice:

@@ -158,6 +158,10 @@ class Step(models.Model):
         verbose_name = "审批环节"
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["request", "position"], name="step_once")]
+        indexes = [
+            # The to-do page and the navigation of every page ask what waits for an organisation.
+            models.Index(fields=["decider", "due_on"], condition=models.Q(decision=""), name="step_waiting"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.request_id}/{self.position}"

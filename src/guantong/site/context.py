@@ -8,6 +8,7 @@ from guantong import __version__
 from guantong.identity.models import Person
 from guantong.identity.queries import may
 from guantong.identity.roles import ROLES
+from guantong.notices.queries import unread_count
 from guantong.site.names import Names
 from guantong.site.node import node_settings
 from guantong.site.todos import count_for
@@ -42,5 +43,6 @@ def node(request: HttpRequest) -> dict[str, Any]:
         "may": Permissions(person),
         "visitor_roles": [role for role in roles if role in ROLES],
         # Called by the template, so that answers without a page do not count.
+        "unread_count": lambda: unread_count(person) if isinstance(person, Person) else 0,
         "todo_count": lambda: count_for(person) if isinstance(person, Person) else 0,
     }

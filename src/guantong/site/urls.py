@@ -4,14 +4,17 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.lineage.views import lineage
-from guantong.site.views import home, oversee, prove
+from guantong.site.views import home, oversee, prove, todos
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("sign-in/", home.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("language/", include("django.conf.urls.i18n")),
-    path("todo/", home.todo, name="todo"),
+    path("todo/", todos.todo, name="todo"),
+    path("todo/calendar.ics", todos.calendar, name="todo-calendar"),
+    path("todo/calendar", todos.calendar_token, name="todo-token"),
+    path("", include("guantong.notices.urls")),
     path("prove/", prove.receipts, name="prove"),
     path("prove/check/", prove.check, name="check"),
     path("prove/mine/", prove.looked_at, name="looked-at"),

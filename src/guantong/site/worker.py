@@ -36,6 +36,7 @@ from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
+from guantong.notices import posting
 from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
 
@@ -74,6 +75,7 @@ class Worker:
                 ("cases", 1.0, self._resume),
                 ("jobs", 0.5, self.tend_jobs),
                 ("standards", 15.0, self.tell_standards),
+                ("notices", 5.0, self.send_notices),
                 ("deadlines", 60.0, self.watch_deadlines),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
@@ -126,6 +128,10 @@ class Worker:
         except GuantongError as error:
             logger.info("feed to %s: %s", neighbour.code, error)
             return 0
+
+    def send_notices(self) -> None:
+        """Mail and post what people chose to hear besides the page."""
+        posting.post(settings=self._settings, key=node_key(self._settings), by=self._by, at=clock.now())
 
     def take_in_files(self) -> None:
         """Import the files of catalogue entries that were too long to do while somebody waits."""

@@ -13,6 +13,8 @@ from guantong.identity.models import Person
 from guantong.identity.queries import division_name
 from guantong.identity.roles import ROLE_NAMES
 from guantong.kit.errors import GuantongError
+from guantong.notices.models import Notice
+from guantong.notices.words import sentence as notice_sentence
 from guantong.sharing import queries as sharing
 from guantong.site import words
 from guantong.site.names import Names
@@ -37,6 +39,12 @@ def role(name: str) -> str:
 def short_digest(text: str) -> str:
     """The head of a digest, enough to compare by eye."""
     return text.rpartition(":")[2][:12]
+
+
+@register.filter
+def notice(row: Notice) -> str:
+    """What a notice says, in the visitor's language."""
+    return notice_sentence(row.code, "en" if get_language() == "en" else "zh", row.details)
 
 
 @register.filter

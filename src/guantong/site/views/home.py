@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,9 +18,6 @@ from guantong.journal.models import Receipt
 from guantong.sharing.models import Grant
 from guantong.site import walk
 from guantong.site.node import node_settings
-from guantong.site.todos import waiting_for
-
-SHOWN = 20
 
 
 @require_GET
@@ -55,16 +51,6 @@ def _level(code: str) -> str:
     """Which of the tree's levels a node's division code belongs to."""
     ends = (("000000", "nation"), ("0000", "province"), ("00", "city"))
     return next((level for end, level in ends if code.endswith(end)), "county")
-
-
-@require_GET
-@login_required
-def todo(request: HttpRequest) -> HttpResponse:
-    """Everything that waits for the visitor, the first of each kind."""
-    person = request.user
-    assert isinstance(person, Person)  # noqa: S101 - login_required has seen to it
-    waiting = {kind: list(rows[:SHOWN]) for kind, rows in waiting_for(person).items()}
-    return render(request, "site/todo.html", {**waiting, "is_empty": not any(waiting.values())})
 
 
 class SignIn(LoginView):
