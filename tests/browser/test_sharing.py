@@ -13,8 +13,9 @@ from guantong.bundle.types import Condition
 from guantong.catalog import actions as catalog
 from guantong.catalog.types import ItemNeeds, Wanted
 from guantong.identity.actions import register_person
+from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
-from guantong.kit import clock
+from guantong.kit import canonical, clock
 from guantong.sharing import actions, papers
 from guantong.sharing.models import Grant, Request
 from guantong.sharing.types import Narrowing, Particulars
@@ -66,6 +67,11 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
     less = Narrowing(per_day=100, condition=[Condition(item="residence_division", op="eq", value="511602")])
     actions.decide(granted, "approved", narrowing=less, paper=paper, by=jiang, at=at)
     actions.decide(granted, "approved", by=tian, at=at)
+    grant = Grant.objects.get()
+    actions.suspend(grant, reason="核查使用情况", by=jiang, at=at)
+    actions.resume(grant, reason="已核实", by=jiang, at=at)
+    actions.narrow(grant, Narrowing(per_day=80), reason="按实际用量", by=jiang, at=at)
+    use(grant)
     register_person(
         "an", "安管", password="an-password-1", roles=["operator"], organisation=cast.bureau, by=SYSTEM, at=at
     )
@@ -74,7 +80,12 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
         return f"/share/requests/{request.uuid}/"
 
     return cast, {
-        "jiang": {"deciding": page(waiting), "late-mine": page(late), "todo-provider": "/todo/"},
+        "jiang": {
+            "deciding": page(waiting),
+            "late-mine": page(late),
+            "todo-provider": "/todo/",
+            "grant-provider": f"/share/grants/{grant.code}/",
+        },
         "tian": {"urging": page(waiting), "todo-bureau": "/todo/"},
         "xu": {
             "form": f"/share/request?resource={PERMITS}",
@@ -85,9 +96,31 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
             "granted": page(granted),
             "todo-consumer": "/todo/",
             "requests": "/share/",
+            "grant-consumer": f"/share/grants/{grant.code}/",
+            "grants": "/share/grants/",
         },
         "an": {"flows": "/share/flows/"},
     }
+
+
+def use(grant: Grant) -> None:
+    """Some days of calls, a few of them refused."""
+    for n in range(40):
+        is_refused = n % 9 == 0
+        Receipt.objects.create(
+            digest=f"sha-256:{n:064d}",
+            at=clock.now() - timedelta(days=n % 7, minutes=n),
+            call=f"c-{n}",
+            role="provider",
+            grant=grant.code,
+            decision="refuse" if is_refused else "allow",
+            reason="quota_exceeded" if is_refused else "",
+            resource=grant.resource,
+            consumer_organisation=grant.consumer,
+            purpose=grant.purpose,
+            mode="query",
+            raw=canonical.dumps({"body": {"rows": 1}}),
+        )
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -214,3 +247,48 @@ def test_a_request_from_the_form_to_the_grant(live_server: LiveServer, tmp_path:
     in_chromium(work)
     grant = Grant.objects.get()
     assert grant.terms["fields"] == ["residence_division"]
+
+
+def test_a_grant_is_narrowed_suspended_tried_out_and_given_back(
+    live_server: LiveServer, tmp_path: Path
+) -> None:
+    cast = assemble()
+    publish_permits(cast)
+    at = clock.now()
+    asked = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=at)
+    for person in (cast.jiang, cast.tian):
+        actions.decide(asked, "approved", by=cast.as_actor(person), at=at)
+    page = f"/share/grants/{Grant.objects.get().code}/"
+    complaints: list[str] = []
+
+    def work(browser: Browser) -> None:
+        address = live_server.url
+        provider = visit(browser, address, "jiang", "zh", complaints)
+        provider.goto(address + page)
+        provider.locator("summary", has_text="缩减").click()
+        provider.get_by_label("有效期止").first.uncheck()
+        provider.locator("#narrow_reason").fill("按最小必要原则")
+        provider.get_by_role("button", name="缩减").click()
+        expect(provider.locator("#history + ol")).to_contain_text("按最小必要原则")
+        provider.locator("summary", has_text="暂停").click()
+        provider.locator("#suspend_reason").fill("核查")
+        provider.get_by_role("button", name="暂停").click()
+        expect(provider.locator("main")).to_contain_text("已暂停")
+        officer = visit(browser, address, "xu", "zh", complaints)
+        officer.goto(address + page)
+        with officer.expect_download() as document:
+            officer.get_by_role("link", name="PDF").click()
+        document.value.save_as(tmp_path / "agreement.pdf")
+        officer.get_by_role("button", name="用虚构数据试一试").click()
+        expect(officer.locator("main")).to_contain_text("虚构")
+        pictured(officer, "sharing-sandbox", "zh")
+        officer.goto(address + page)
+        officer.locator("summary", has_text="归还").click()
+        officer.get_by_role("button", name="归还").click()
+        expect(officer.locator("main")).to_contain_text("已终止")
+
+    in_chromium(work)
+    assert (tmp_path / "agreement.pdf").read_bytes().startswith(b"%PDF-")
+    assert complaints == []
+    grant = Grant.objects.get()
+    assert (grant.state, grant.terms["fields"]) == ("ended", ["residence_division"])

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from guantong.site.views.charts import HEIGHT, WIDTH, bars
+from guantong.pages.charts import HEIGHT, WIDTH, bars
 
 LAST = date(2026, 11, 22)
 

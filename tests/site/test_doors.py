@@ -340,7 +340,9 @@ def test_every_address_is_covered_here() -> None:
              "node-card", "node-announce", "node-messages", "node-feed", "feeds", "feed", "feed-act", "feed-undo", "find", "find-suggest", "saved-searches", "saved-search",
              "saved-search-keep", "saved-search-forget", "drafts", "share", "request-form", "request",
              "request-supplement", "request-withdraw", "request-step", "paper", "approval-flows", "approval-flow",
-             "grants", "grant", "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
+             "grants", "grant", "grant-act",
+             "grant-sandbox", "grant-agreement", "grant-paper",
+             "todo", "prove", "looked-at", "receipt", "oversee", "journal", "outgoing",
              # What one job has is in tests/dispatch/test_pages.py.
              "jobs", "flows", "reconciliation", "job", "job-form", "job-progress", "run-refused", "job-order",
              # In tests/dispatch/test_change_pages.py, test_resend.py and test_edges.py.

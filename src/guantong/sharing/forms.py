@@ -180,14 +180,15 @@ class NarrowingForm(forms.Form):
         if self.data.get("narrowed") and kept != left.fields:
             less["fields"] = kept
         conditions = [
-            _condition(item, op, value) for _, item, op, value in self.rows if item and value.strip()
+            row_condition(item, op, value) for _, item, op, value in self.rows if item and value.strip()
         ]
         if conditions:
             less["condition"] = conditions
         return msgspec.convert(less, Narrowing) if less else None
 
 
-def _condition(item: str, op: str, value: str) -> Condition:
+def row_condition(item: str, op: str, value: str) -> Condition:
+    """A row condition as typed; a list for ``in``, its parts parted by commas. ValidationError."""
     wanted: str | list[str | int] = value.strip()[:200]
     if op == "in":
         wanted = [

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from guantong.sharing import flow_views, form_views, request_views, views
+from guantong.sharing import flow_views, form_views, grant_views, request_views, views
 from guantong.sharing.voices import views as voices
 
 _REQUEST = r"share/requests/(?P<uuid>[0-9a-f-]{36})"
@@ -42,4 +42,16 @@ urlpatterns = [
     path("share/grants/", views.grants, name="grants"),
     path("share/grants/<str:code>/", views.grant_detail, name="grant"),
     path("share/grants/<str:code>/revoke", views.revoke, name="grant-revoke"),
+    re_path(
+        r"^share/grants/(?P<code>[^/]{1,64})/(?P<verb>narrow|suspend|resume|return|renew|paper)$",
+        grant_views.act,
+        name="grant-act",
+    ),
+    path("share/grants/<str:code>/sandbox", grant_views.sandbox, name="grant-sandbox"),
+    re_path(
+        r"^share/grants/(?P<code>[^/]{1,64})/agreement\.(?P<kind>pdf|json)$",
+        grant_views.agreement,
+        name="grant-agreement",
+    ),
+    path("share/grants/<str:code>/papers/<int:number>", grant_views.agreement_paper, name="grant-paper"),
 ]

@@ -1,5 +1,7 @@
 """要共享: what was asked for and what was granted, in lists; and each grant."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,8 +17,10 @@ from guantong.kit import clock
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
-from guantong.sharing.models import Grant, GrantState, RequestState
+from guantong.sharing.models import OPEN, Agreement, Grant, GrantChange, GrantState, Request, RequestState
+from guantong.sharing.samples import samples
 from guantong.sharing.types import BATCHES
+from guantong.sharing.usage import usage_of
 
 LONGEST_REASON = 4000
 
@@ -54,7 +58,10 @@ def grants(request: HttpRequest) -> HttpResponse:
     picked = chosen(request, ("state", "q", "organisation", "since", "until"))
     rows = queries.visible_grants(person)
     rows = queries.matching_grants(rows, words=picked["q"], organisation=picked["organisation"])
-    rows = rows.filter(state=picked["state"]) if picked["state"] else rows
+    if picked["state"] == "unused":
+        rows = rows.filter(pk__in=queries.unused_grants(at=clock.now()))
+    elif picked["state"]:
+        rows = rows.filter(state=picked["state"])
     return answer_list(
         request,
         between(rows, "issued_at", since=picked["since"], until=picked["until"]),
@@ -69,7 +76,7 @@ def grants(request: HttpRequest) -> HttpResponse:
             "state": lambda g: g.state,
             "not_after": lambda g: clock.rfc3339(g.not_after),
         },
-        context={"chosen": picked, "states": GrantState.values},
+        context={"chosen": picked, "states": [*GrantState.values, "unused"]},
     )
 
 
@@ -83,7 +90,17 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
     bureaus = Organisation.objects.filter(node=grant.provider_node, is_bureau=True).values_list(
         "code", flat=True
     )
-    is_giver = _code(person) in {grant.terms["provider"], *bureaus}
+    own = settings.NODE.node
+    is_giver = (
+        grant.provider_node == own
+        and _code(person) in {grant.terms["provider"], *bureaus}
+        and may(person, "grant:revoke")
+    )
+    is_user = grant.consumer_node == own and _code(person) == grant.consumer and may(person, "request:file")
+    is_open, is_current = not grant.is_over, not grant.is_over and grant.not_after > clock.now()
+    gateway_url = settings.NODE.gateway_url if grant.consumer_node == own else ""
+    agreement = Agreement.objects.filter(digest=grant.terms["agreement"]).first()
+    callable_modes = [mode for mode in grant.terms["modes"] if mode in {"query", "verify"}]
     return render(
         request,
         "sharing/grant.html",
@@ -94,11 +111,30 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
                 for name in grant.terms["fields"]
             ],
             "receipts": Receipt.objects.filter(grant=grant.code)[:20],
-            "is_expired": grant.state == "active" and grant.not_after <= clock.now(),
-            "keys": _keys(grant),
+            "all_items": grant.terms["resource_content"]["items"],
+            "is_expired": is_open and not is_current,
+            "gateway_url": gateway_url,
             "is_batch": not BATCHES.isdisjoint(grant.terms["modes"]),
-            "gateway_url": settings.NODE.gateway_url if grant.consumer_node == settings.NODE.node else "",
-            "can_revoke": grant.state == "active" and may(person, "grant:revoke") and is_giver,
+            "usage": usage_of(
+                grant, at=clock.now(), role="provider" if grant.provider_node == own else "consumer"
+            ),
+            "changes": _changes(grant, labels),
+            "agreement": agreement,
+            "papers": agreement.papers.all() if agreement else [],
+            "conditions": [
+                (labels.get(each["item"], each["item"]), each["op"], each["value"])
+                for each in grant.terms.get("condition", [])
+            ],
+            "calls": [
+                (mode, samples(grant.terms, gateway_url=gateway_url or "https://gateway.example", mode=mode))
+                for mode in callable_modes
+            ],
+            "can_revoke": is_open and is_giver,
+            "can_tend": is_current and is_giver,
+            "can_return": is_current and is_user,
+            "can_narrow": is_current and (is_giver or is_user),
+            "can_attach": agreement is not None and (is_giver or is_user),
+            "waiting_renewal": Request.objects.filter(renews=grant.code, state__in=OPEN).first(),
         },
     )
 
@@ -116,10 +152,31 @@ def revoke(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("grant", code=code)
 
 
-def _keys(grant: Grant) -> list[str]:
-    """The first declared combination of items by which rows may be asked for."""
-    lookups: list[list[str]] = grant.terms["resource_content"].get("lookups") or [[]]
-    return lookups[0]
+def _changes(grant: Grant, labels: dict[str, str]) -> list[tuple[GrantChange, list[tuple[str, str, str]]]]:
+    """The history of a grant, newest first: each change with the terms before and after."""
+    return [
+        (
+            change,
+            [
+                (name, _told(change.before[name], labels), _told(now, labels))
+                for name, now in change.after.items()
+                if name != "agreement"
+            ],
+        )
+        for change in grant.changes.order_by("-revision")
+    ]
+
+
+def _told(value: Any, labels: dict[str, str]) -> str:
+    """A term as a reader sees it: items by their labels, moments by their day."""
+    if isinstance(value, list):
+        return "、".join(_told(each, labels) for each in value) or "—"
+    if isinstance(value, dict) and "op" in value:
+        return f"{labels.get(value['item'], value['item'])} {value['op']} {value['value']}"
+    if isinstance(value, dict):
+        return "、".join(f"{labels.get(name, name)} {mask}" for name, mask in value.items()) or "—"
+    text = str(value)
+    return text[:10] if len(text) > 18 and text[10:11] == "T" else labels.get(text, text)
 
 
 def _code(person: Person) -> str:

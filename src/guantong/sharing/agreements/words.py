@@ -11,7 +11,7 @@ _MASKS = {
     "year": "仅年份",
     "division": "仅到市级",
 }
-_MODES = {"query": "查询", "verify": "核验", "batch": "批量交换"}
+_MODES = {"query": "查询", "verify": "核验", "batch": "批量交换", "file": "文件", "subscription": "订阅"}
 _OPERATORS = {"eq": "等于", "ne": "不等于", "in": "属于", "ge": "不小于", "le": "不大于"}
 
 

@@ -20,9 +20,9 @@ from guantong.identity.queries import actor, demand, may
 from guantong.journal.actions import drop_message, retry_message, settle_alert
 from guantong.journal.models import Alert, Entry, OutboxMessage, Receipt
 from guantong.kit import clock
+from guantong.pages.charts import bars
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
-from guantong.site.views.charts import bars
 
 CHART_DAYS = 14
 
