@@ -7,6 +7,7 @@ from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from guantong.site.act_words import ACTS
+from guantong.site.grant_words import GRANTS
 from guantong.site.list_words import LISTS
 from guantong.site.request_words import REQUESTS
 from guantong.site.voice_words import VOICES
@@ -26,33 +27,7 @@ KINDS: Final[Mapping[str, Words]] = {
     },
     **REQUESTS,
     **VOICES,
-    "grant": {
-        "active": pgettext_lazy("grant", "in force"),
-        "expired": pgettext_lazy("grant", "expired"),
-        "revoked": pgettext_lazy("grant", "revoked"),
-        "suspended": pgettext_lazy("grant", "suspended"),
-        "ended": pgettext_lazy("grant", "ended"),
-        "unused": pgettext_lazy("grant", "not used for long"),
-    },
-    "grant_act": {
-        "narrowed": pgettext_lazy("grant", "narrowed"),
-        "suspended": pgettext_lazy("grant", "suspended"),
-        "resumed": pgettext_lazy("grant", "in force again"),
-        "prolonged": pgettext_lazy("grant", "prolonged"),
-        "graced": pgettext_lazy("grant", "days of grace"),
-        "ended": pgettext_lazy("grant", "ended"),
-        "revoked": pgettext_lazy("grant", "revoked"),
-    },
-    "grant_term": {
-        "fields": pgettext_lazy("grant", "items"),
-        "modes": pgettext_lazy("grant", "modes"),
-        "masks": pgettext_lazy("grant", "masks"),
-        "per_second": pgettext_lazy("grant", "calls a second"),
-        "per_day": pgettext_lazy("grant", "calls a day"),
-        "max_rows": pgettext_lazy("grant", "rows an answer"),
-        "condition": pgettext_lazy("grant", "rows"),
-        "not_after": pgettext_lazy("grant", "until"),
-    },
+    **GRANTS,
     "sharing": {
         "unconditional": _("unconditional sharing"),
         "conditional": _("conditional sharing"),
