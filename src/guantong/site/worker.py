@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -160,11 +161,17 @@ class Worker:
 
     def keep_lists(self) -> None:
         """Meet needs by what was published, judge entries by their elements, tell the bureau of needs that lie too long."""
-        while catalog.tend_needs(by=self._by, at=clock.now()) and not self._stopping.is_set():
-            pass
-        while catalog.tend_conformance(by=self._by, at=clock.now()) and not self._stopping.is_set():
-            pass
+        self._in_turns(lambda: catalog.tend_needs(by=self._by, at=clock.now()))
+        self._in_turns(lambda: catalog.tend_conformance(by=self._by, at=clock.now()))
         catalog.escalate_needs(by=self._by, at=clock.now())
+
+    def _in_turns(self, work: Callable[[], int]) -> None:
+        """Do ``work`` until nothing is left, and leave the database to others as long as each turn took."""
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            if not work():
+                return
+            self._stopping.wait(time.monotonic() - began)
 
     def tend_jobs(self) -> None:
         """Note how batch jobs get on, order those that are due, and leave the orders for the data plane."""

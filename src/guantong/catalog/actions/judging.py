@@ -1,7 +1,7 @@
 """Conformance: every entry of this node is judged when it is published, and again when elements have changed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -13,18 +13,18 @@ from guantong.catalog.standards.conformance import score
 from guantong.catalog.standards.matching import known_elements
 from guantong.journal.types import Actor
 
-READ_AT_ONCE = 1000
+READ_AT_ONCE = 500
 DUTY = "conformance"
 
 
-@transaction.atomic
 def tend_conformance(*, by: Actor, at: datetime) -> int:
     """Judge what was published since the last time, or everything after elements have changed; how many versions.
 
-    The worker's. It leaves no trace: a score only repeats what entries and elements say.
+    The worker's, of which there is one: so it reads and judges before it takes the database to itself, and writes in
+    one short turn. It leaves no trace: a score only repeats what entries and elements say.
     """
     del by
-    place, _ = ReadingPosition.objects.select_for_update().get_or_create(duty=DUTY)
+    place, _ = ReadingPosition.objects.get_or_create(duty=DUTY)
     rows = list(
         ResourceVersion.objects.filter(number__gt=place.position)
         .order_by("number")
@@ -32,19 +32,26 @@ def tend_conformance(*, by: Actor, at: datetime) -> int:
     )
     if rows:
         own = list(Resource.objects.filter(pk__in=[key for _, key in rows], node=settings.NODE.node))
-        _judge(own, at=at)
-        _set_due(own)
-        place.position = rows[-1][0] or 0
-        place.save()
+        judged, due = _judged(own, at=at), _due(own)
+        with transaction.atomic():
+            # Elements that changed meanwhile have set the position back: then all of it is judged again.
+            moved = ReadingPosition.objects.filter(pk=place.pk, position=place.position)
+            if moved.update(position=rows[-1][0] or 0):
+                _write(own, judged)
+                for day, keys in due.items():
+                    Resource.objects.filter(pk__in=keys).update(stale_on=day)
     return len(rows)
 
 
-def _set_due(resources: Sequence[Resource]) -> None:
-    """The day of the next update for entries that were published before such days were kept."""
-    found = [each for each in resources if each.is_live and each.stale_on is None]
-    for each in found:
-        _fall_due(each)
-    Resource.objects.bulk_update([each for each in found if each.stale_on], ["stale_on"], batch_size=500)
+def _due(resources: Sequence[Resource]) -> dict[date, list[int]]:
+    """The day of the next update for entries that were published before such days were kept: keys by day."""
+    days: dict[date, list[int]] = {}
+    for each in resources:
+        if each.is_live and each.stale_on is None:
+            _fall_due(each)
+            if each.stale_on:
+                days.setdefault(each.stale_on, []).append(each.pk)
+    return days
 
 
 def _judge_anew() -> None:
@@ -52,7 +59,7 @@ def _judge_anew() -> None:
     ReadingPosition.objects.filter(duty=DUTY).update(position=0)
 
 
-def _judge(resources: Sequence[Resource], *, at: datetime) -> None:
+def _judged(resources: Sequence[Resource], *, at: datetime) -> list[Conformance]:
     live = [each.pk for each in resources if each.is_live]
     contents, elements = latest_of(live), known_elements()
     made = []
@@ -69,6 +76,10 @@ def _judge(resources: Sequence[Resource], *, at: datetime) -> None:
                     judged_at=at,
                 )
             )
+    return made
+
+
+def _write(resources: Sequence[Resource], made: list[Conformance]) -> None:
     judged = {each.resource_id for each in made}
     Conformance.objects.filter(resource__in=[each.pk for each in resources if each.pk not in judged]).delete()
     Conformance.objects.bulk_create(

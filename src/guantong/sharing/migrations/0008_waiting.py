@@ -4,14 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('sharing', '0007_signed_door'),
+        ("sharing", "0007_signed_door"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='step',
-            index=models.Index(condition=models.Q(('decision', '')), fields=['decider', 'due_on'], name='step_waiting'),
+            model_name="step",
+            index=models.Index(
+                condition=models.Q(("decision", "")), fields=["decider", "due_on"], name="step_waiting"
+            ),
         ),
     ]
