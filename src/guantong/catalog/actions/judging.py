@@ -48,10 +48,15 @@ def _due(resources: Sequence[Resource]) -> dict[date, list[int]]:
     days: dict[date, list[int]] = {}
     for each in resources:
         if each.is_live and each.stale_on is None:
-            _fall_due(each)
-            if each.stale_on:
-                days.setdefault(each.stale_on, []).append(each.pk)
+            day = _day_due(each)
+            if day is not None:
+                days.setdefault(day, []).append(each.pk)
     return days
+
+
+def _day_due(resource: Resource) -> date | None:
+    _fall_due(resource)
+    return resource.stale_on
 
 
 def _judge_anew() -> None:
@@ -77,6 +82,11 @@ def _judged(resources: Sequence[Resource], *, at: datetime) -> list[Conformance]
                 )
             )
     return made
+
+
+def _judge(resources: Sequence[Resource], *, at: datetime) -> None:
+    """Judge and write, in the caller's transaction."""
+    _write(resources, _judged(resources, at=at))
 
 
 def _write(resources: Sequence[Resource], made: list[Conformance]) -> None:
