@@ -25,7 +25,7 @@ from guantong.kit.suites import SigningKey
 
 pytestmark = pytest.mark.town
 
-NATION, _PROVINCE, CITY = places.PLACES
+_NATION, PROVINCE, CITY = places.PLACES
 NAMES = "3070511600004/000009"
 LICENCES = "3070511600004/000001"
 POPULATION = "1010010000001/000001"
@@ -60,6 +60,20 @@ catalog.link(entry, source="business_licence", dialect="sqlite", table="business
     columns=dict(uscc="uscc", name="name"), by=SYSTEM, at=at)
 """
 
+# Somebody of the province's data bureau who decides; the town has an operator there only.
+JUDGE = """
+import django
+django.setup()
+import sys
+from examples.guangan.places import DEPARTMENTS
+from guantong.identity.actions import register_person
+from guantong.identity.models import Organisation
+from guantong.journal.types import SYSTEM
+from guantong.kit import clock
+register_person("sc-judge", "四川省数据局 唐裁", password=sys.argv[1], roles=["approver"],
+    organisation=Organisation.objects.get(code=DEPARTMENTS["sc_data"].code), by=SYSTEM, at=clock.now())
+"""
+
 
 def until(look: Callable[[], Any], what: str, *, for_s: float = 30) -> Any:
     deadline = time.monotonic() + for_s
@@ -69,12 +83,17 @@ def until(look: Callable[[], Any], what: str, *, for_s: float = 30) -> Any:
     return found
 
 
+def prepared(town: Town, node: str, script: str, *words: str) -> None:
+    """What an operator does at a node's own machine."""
+    environment = {**town.environment(node), "DJANGO_SETTINGS_MODULE": "guantong.site.settings"}
+    subprocess.run([sys.executable, "-c", script, *words], env=environment, cwd=ROOT, check=True)
+
+
 @pytest.fixture(scope="module")
 def town(told: Story) -> Town:
     """The told town with the housing bureau's system and an unconditional entry, published by people."""
     town = told.town
-    environment = {**town.environment(CITY), "DJANGO_SETTINGS_MODULE": "guantong.site.settings"}
-    subprocess.run([sys.executable, "-c", SET_UP], env=environment, cwd=ROOT, check=True)
+    prepared(town, CITY, SET_UP)
     for username, act in (
         ("market-officer", "submit"),
         ("market-approver", "approve"),
@@ -273,3 +292,51 @@ def test_sent_back_completed_and_refused_on_a_ground(town: Town) -> None:
     told = signed(town, key, "GET", f"/requests/{uuid}")[1]
     assert (told["state"], told["steps"][-1]["ground"], told["grant"]) == ("refused", "no_duty", "")
     assert signed(town, key, "POST", f"/requests/{uuid}/withdraw", {"reason": "改用电子证照"})[0] == 409
+
+
+def test_a_refusal_is_disputed_up_to_the_common_superior(town: Town) -> None:
+    password = secrets.token_urlsafe(12)
+    prepared(town, PROVINCE, JUDGE, password)
+    judge = Visitor(town.url(PROVINCE), "sc-judge")
+    judge.sign_in("sc-judge", password)
+    officer, market, bureau = (
+        town.visitor(f"{who}") for who in ("housing-officer", "market-approver", "data-approver")
+    )
+    path = filed(officer, LICENCES, wanted=["state"], modes=["query"])
+    decided(town.visitor("housing-approver"), path)
+    decided(market, path, "refused", ground="no_duty", reason="与公租房资格无关")
+    raised = officer.post(f"{path}dispute", {"words": "办法第八条要求核验经营状态"}, source=path)
+    dispute = raised.path
+    assert dispute.startswith("/share/disputes/"), raised.text[:2000]
+
+    def says(who: Visitor, act: str, words: str) -> None:
+        until(lambda: f'value="{act}"' in who.get(dispute).text, f"{who.name} to see {act}")
+        done = who.post(f"{dispute}speak", {"act": act, "words": words}, source=dispute)
+        assert done.status == 200, done.text[:2000]
+
+    says(market, "said", "经营状态已公示，无须共享")
+    says(officer, "taken_up", "公示数据不能批量核验")
+    says(bureau, "for_provider", "请先使用公示数据")
+    says(officer, "taken_up", "请共同上级裁定")
+    says(judge, "for_asker", "属于法定核验事项，应当提供")
+    # The provider answers anew; nobody grants in its place.
+    decided(market, path)
+    decided(bureau, path)
+    until(lambda: "GX511600" in officer.get(path).text, "the grant")
+    assert "属于法定核验事项" in officer.get(dispute).text
+
+
+def test_a_correction_is_answered_and_judged_by_who_asked(town: Town) -> None:
+    officer, provider = town.visitor("education-officer"), town.visitor("market-approver")
+    form = f"/share/corrections/file?resource={LICENCES}"
+    said = {"kind": "resource", "words": "部分登记状态两周没有更新", "item": "state"}
+    reported = officer.post(form, said)
+    path = reported.path
+    assert path.removeprefix("/share/corrections/") not in {path, "file"}, reported.text[-6000:]
+    until(lambda: 'value="corrected"' in provider.get(path).text, "the provider to see it")
+    done = provider.post(f"{path}answer", {"decision": "corrected", "words": "已补推两周的变更"}, source=path)
+    assert done.status == 200
+    until(lambda: 'value="satisfied"' in officer.get(path).text, "the answer")
+    done = officer.post(f"{path}judge", {"judgement": "satisfied", "words": "已核对"}, source=path)
+    assert done.status == 200
+    assert "已补推两周的变更" in done.text
