@@ -46,7 +46,8 @@ UP = Ends(
     node=NATION,
     resource=places.THEME_RESOURCE,
     application=places.BASE_APPLICATION,
-    approvers=("market-approver", "data-approver"),
+    # The ministry reviews its own request first.
+    approvers=("mps-approver", "market-approver", "data-approver"),
     columns=places.THEME_COLUMNS,
     source=places.BASE_SOURCE,
     table=places.BASE_TABLE,
