@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.cast import NOON, Cast, assemble, need, publish_permits
 
@@ -167,6 +167,8 @@ def test_no_grant_gives_more_than_was_asked_nor_comes_back() -> None:
 
     @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(lives, st.booleans())
+    @example([("suspend", "jiang", None), ("revoke", "tian", None), ("resume", "jiang", None)], False)
+    @example([("return", "xu", None), ("renew", "xu", 30), ("resume", "jiang", None)], False)
     def hold(walk: list[tuple[str, str, Any]], is_likely: bool) -> None:
         with transaction.atomic():
             wanted = need(fields=ITEMS[:3], days=365)
