@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import catalog, exchange, spine
+from bench import catalog, exchange, spine, todo
 
 MEASUREMENTS = {
     "spine": spine.main,
@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "catalog": catalog.main,
     "search": catalog.search_only,
     "cascade": catalog.cascade_only,
+    "todo": todo.main,
 }
 # What a larger measurement has in it already.
 PARTS = {"search", "cascade"}

@@ -21,7 +21,7 @@ from guantong.pages.filters import chosen
 from guantong.pages.lists import PAGE_SIZE
 from guantong.site import calendars
 from guantong.site.node import node_settings
-from guantong.site.todos import kinds_of, listed, shown
+from guantong.site.todos import count_for, kinds_of, listed, shown
 
 MOST_IN_CALENDAR = 500
 
@@ -42,7 +42,12 @@ def todo(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, person: Person, *, word: str = "") -> HttpResponse:
     picked = chosen(request, ("kind", "q", "late"))
     rows = listed(person, kind=picked["kind"], words=picked["q"], is_late=picked["late"] == "1")
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    pages = Paginator(rows, PAGE_SIZE)
+    counted: dict[str, int] = {}
+    if not any(picked.values()):
+        # The same number as in the navigation: counted once, and without sorting.
+        counted["todo_count"] = pages.count = count_for(person)
+    page = pages.get_page(request.GET.get("page"))
     todos = shown(person, list(page.object_list))
     if request.GET.get("format") == "json":
         told = [
@@ -56,6 +61,7 @@ def _page(request: HttpRequest, person: Person, *, word: str = "") -> HttpRespon
     kept.pop("page", None)
     query = kept.urlencode()
     context: dict[str, Any] = {
+        **counted,
         "todos": todos,
         "page": page,
         "total": page.paginator.count,
