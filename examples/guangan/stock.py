@@ -105,9 +105,9 @@ class Stock:
         from examples.guangan import places  # noqa: PLC0415
         from guantong.counter.actions import import_items, open_item  # noqa: PLC0415
         from guantong.counter.models import ServiceItem  # noqa: PLC0415
-        from guantong.kit.key_files import load_key, write_secret  # noqa: PLC0415
         from guantong.identity.actions import import_organisations, register_application  # noqa: PLC0415
         from guantong.identity.models import Organisation  # noqa: PLC0415
+        from guantong.kit.key_files import load_key, write_secret  # noqa: PLC0415
         from guantong.kit.suites import INTERNATIONAL  # noqa: PLC0415
         from guantong.workflow.actions import publish  # noqa: PLC0415
 
@@ -314,9 +314,9 @@ class Stock:
     def national_base(self) -> None:
         """The program by which the ministry fills its base; its key."""
         from examples.guangan import places  # noqa: PLC0415
-        from guantong.kit.key_files import load_key, write_secret  # noqa: PLC0415
         from guantong.identity.actions import register_application  # noqa: PLC0415
         from guantong.identity.models import Organisation  # noqa: PLC0415
+        from guantong.kit.key_files import load_key, write_secret  # noqa: PLC0415
         from guantong.kit.suites import INTERNATIONAL  # noqa: PLC0415
 
         path = self.settings.key_folder / "base.key"

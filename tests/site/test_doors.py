@@ -337,7 +337,8 @@ def test_every_address_is_covered_here() -> None:
     """A new page cannot be forgotten: its name must be known to this module, or be another room's."""
     known = {"home", "sign-in", "sign-out", "set_language", "check", "resource", "resource-act", "receipt-proof",
              "request-decide", "grant-revoke", "node-confirm", "node-reject", "message-settle", "alert-settle",
-             "node-card", "node-announce", "node-messages", "node-feed", "feeds", "feed", "feed-act", "feed-undo", "find", "find-suggest", "saved-searches", "saved-search",
+             "node-card", "node-announce", "node-messages", "node-feed", "feeds", "feed", "feed-act",
+             "feed-undo", "find", "find-suggest", "saved-searches", "saved-search",
              "saved-search-keep", "saved-search-forget", "drafts", "share", "request-form", "request",
              "request-supplement", "request-withdraw", "request-step", "paper", "approval-flows", "approval-flow",
              "grants", "grant", "grant-act",
