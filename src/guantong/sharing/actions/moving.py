@@ -66,7 +66,9 @@ def notify_consumer(request: Request, *, by: Actor, at: datetime) -> None:
     details = {"number": request.number, "words": refusal.reason if refusal else ""}
     about = Subject("request", str(request.uuid))
     code = f"request_{request.state}"
-    tell(request.consumer, code, details, permission="request:file", subject=about, once="end", by=by, at=at)
+    # A request that was reopened by a ruling ends a second time.
+    once = f"end/{request.decided_at}"
+    tell(request.consumer, code, details, permission="request:file", subject=about, once=once, by=by, at=at)
 
 
 def tell_decisions(request: Request, *, by: Actor, at: datetime) -> None:
