@@ -90,7 +90,8 @@ def save(figures: Mapping[str, Any], folder: Path) -> None:
 
 def show(figures: Mapping[str, Any]) -> None:
     for name, figure in figures.items():
-        print(f"{name:<24}{figure:>14}", flush=True)
+        if not isinstance(figure, Mapping):
+            print(f"{name:<24}{figure:>14}", flush=True)
 
 
 # ── the node ──

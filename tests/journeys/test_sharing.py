@@ -1,6 +1,7 @@
-"""Asking for data over HTTP, with real processes: by a signed call at once, over two levels, on paper, and in vain."""
+"""Asking for data over HTTP, with real processes: by a signed call at once, over two levels, on paper, and in vain; renewed."""
 
 import json
+import re
 import secrets
 import sqlite3
 import subprocess
@@ -272,6 +273,50 @@ def test_over_two_levels_with_its_own_review_and_a_decision_on_paper(town: Town)
         claims={"name": name},
     )
     assert answer.receipt["body"]["decision"] == "allow"
+    call = {
+        "resource": POPULATION,
+        "mode": "verify",
+        "keys": {"id_number": id_number},
+        "claims": {"name": name},
+    }
+    suspended_and_resumed(town, key, nation, told["grant"], call)
+    renewed(town, key, officer, told["grant"], call)
+
+
+def suspended_and_resumed(
+    town: Town, key: SigningKey, provider: Visitor, grant: str, call: dict[str, Any]
+) -> None:
+    """Two levels up the provider suspends the grant on its page; the city's gateway follows, and again when it resumes."""
+    page = f"/share/grants/{grant}/"
+    provider.post(f"{page}suspend", {"reason": "核查使用情况"}, source=page)
+    gateway = GatewayClient(
+        town.url(CITY, "gateway"), key, key_of(town, "node").public, node=CITY, timeout_s=10
+    )
+
+    def refused() -> bool:
+        asked = Question(trace=secrets.token_hex(16), grant=grant, case="", purpose=places.ITEM, **call)
+        found = gateway.ask(asked)
+        return isinstance(found, Failed) and found.error.code == "grant_suspended"
+
+    until(refused, "the city's gateway to refuse what is suspended")
+    provider.post(f"{page}resume", {"reason": "已核实"}, source=page)
+    assert answered(town, key, grant=grant, **call).receipt["body"]["decision"] == "allow"
+
+
+def renewed(town: Town, key: SigningKey, officer: Visitor, grant: str, call: dict[str, Any]) -> None:
+    """The renewal goes the same way as the first request; the grant keeps its code, and calls never stop."""
+    page, before = f"/share/grants/{grant}/", signed(town, key, "GET", f"/grants/{grant}")[1]["not_after"]
+    officer.post(f"{page}renew", {"days": "200", "reason": "继续办理公租房资格核验"}, source=page)
+    found = re.search(r'href="(/share/requests/[0-9a-f-]{36}/)"', officer.get(page).text.partition("续期")[2])
+    assert found, "the page leads to the renewal that waits"
+    for approver in ("housing-approver", "mps-approver", "nda-approver"):
+        decided(town.visitor(approver), found[1])
+
+    def later() -> bool:
+        return bool(signed(town, key, "GET", f"/grants/{grant}")[1]["not_after"] > before)
+
+    until(later, "the renewed grant at the city")
+    assert answered(town, key, grant=grant, **call).receipt["body"]["decision"] == "allow"
 
 
 def test_sent_back_completed_and_refused_on_a_ground(town: Town) -> None:
