@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests talk to: PostgreSQL, MariaDB, NATS, Chromium, and Java for Spark. Fetched where they are missing, when we may.
+# What the tests talk to: PostgreSQL, MariaDB, NATS, Chromium, Java for Spark, curl and openssl. Fetched where they are missing, when we may.
 set -eu
 missing=""
 found() { command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
@@ -8,6 +8,9 @@ found mariadbd || missing="$missing mariadb-server"
 found chromium || missing="$missing chromium"
 found java || missing="$missing default-jre-headless"
 found nats-server || missing="$missing nats-server"
+# What a grant's page tells programmers to use.
+found curl || missing="$missing curl"
+found openssl || missing="$missing openssl"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

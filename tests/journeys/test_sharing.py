@@ -288,7 +288,8 @@ def suspended_and_resumed(
 ) -> None:
     """Two levels up the provider suspends the grant on its page; the city's gateway follows, and again when it resumes."""
     page = f"/share/grants/{grant}/"
-    provider.post(f"{page}suspend", {"reason": "核查使用情况"}, source=page)
+    done = provider.post(f"{page}suspend", {"reason": "核查使用情况"}, source=page)
+    assert "已暂停" in done.text, done.text[:2000]
     gateway = GatewayClient(
         town.url(CITY, "gateway"), key, key_of(town, "node").public, node=CITY, timeout_s=10
     )
@@ -296,7 +297,7 @@ def suspended_and_resumed(
     def refused() -> bool:
         asked = Question(trace=secrets.token_hex(16), grant=grant, case="", purpose=places.ITEM, **call)
         found = gateway.ask(asked)
-        return isinstance(found, Failed) and found.error.code == "grant_suspended"
+        return isinstance(found, Failed) and found.error.details["code"] == "grant_suspended"
 
     until(refused, "the city's gateway to refuse what is suspended")
     provider.post(f"{page}resume", {"reason": "已核实"}, source=page)
@@ -307,7 +308,9 @@ def renewed(town: Town, key: SigningKey, officer: Visitor, grant: str, call: dic
     """The renewal goes the same way as the first request; the grant keeps its code, and calls never stop."""
     page, before = f"/share/grants/{grant}/", signed(town, key, "GET", f"/grants/{grant}")[1]["not_after"]
     officer.post(f"{page}renew", {"days": "200", "reason": "继续办理公租房资格核验"}, source=page)
-    found = re.search(r'href="(/share/requests/[0-9a-f-]{36}/)"', officer.get(page).text.partition("续期")[2])
+    found = re.search(
+        r'href="(/share/requests/[0-9a-f-]{36}/)"', officer.get(page).text.partition("续期申请审批中：")[2]
+    )
     assert found, "the page leads to the renewal that waits"
     for approver in ("housing-approver", "mps-approver", "nda-approver"):
         decided(town.visitor(approver), found[1])
