@@ -279,6 +279,11 @@ def test_over_two_levels_with_its_own_review_and_a_decision_on_paper(town: Town)
         "keys": {"id_number": id_number},
         "claims": {"name": name},
     }
+    one, other = (
+        who.get(f"/share/grants/{told['grant']}/agreement.json").json() for who in (officer, nation)
+    )
+    assert one == other, "both sides hold the same statement"
+    assert len(one["signatures"]) >= 2, one["signatures"]
     suspended_and_resumed(town, key, nation, told["grant"], call)
     renewed(town, key, officer, told["grant"], call)
 
