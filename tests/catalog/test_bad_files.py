@@ -1,5 +1,6 @@
 """What people really hand in: every file is read rightly or refused in words, in both languages, cell by cell."""
 
+import contextlib
 import io
 import zipfile
 from datetime import date
@@ -8,6 +9,9 @@ from typing import Any
 import openpyxl
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from tests.cast import POLICE, assemble
 from tests.catalog.test_import import HEADINGS, ROW, handed_in, saved, sheet, told
 
@@ -69,6 +73,19 @@ def test_what_is_no_file_of_entries_is_refused(data: bytes, code: str) -> None:
     assert batch.failure is not None
     assert batch.failure["code"] == code
     assert set(batch.failure["message"]) == {"zh", "en"}
+
+
+GOOD = sheet(ROW)
+
+
+@settings_of_hypothesis(max_examples=300, deadline=None)
+@given(places=st.lists(st.integers(0, len(GOOD) - 1), min_size=1, max_size=12), by=st.integers(1, 255))
+def test_a_workbook_with_broken_bytes_is_read_or_refused_in_words(places: list[int], by: int) -> None:
+    broken = bytearray(GOOD)
+    for place in places:
+        broken[place] ^= by
+    with contextlib.suppress(FileRefused):  # refused in words, which is what is wanted
+        reading.read(bytes(broken))
 
 
 def test_macros_are_refused_and_what_declares_entities_too() -> None:

@@ -152,7 +152,7 @@ class _Trial:
         twice = self._rows().head(1).with_columns(pl.col("no") + 20_000)
         bad = pl.concat([twice, twice])
         with closing(self._target("append", key=())) as target:
-            with suppress(TargetRefused):
+            with suppress(TargetRefused):  # refusing is right; what counts is what is there afterwards
                 target.apply(target.encode(self._fitted(target, bad)), self._entry("2", 2, 2))
             standing = target.standing()
         _demand(self._count() == ROWS + 3, "one of its rows is there")
@@ -180,7 +180,7 @@ class _Trial:
 
     def tidy(self, *, keep: bool = False) -> None:
         """No trial table, and no line of ours in the ledger, is left."""
-        with suppress(sa.exc.SQLAlchemyError):
+        with suppress(sa.exc.SQLAlchemyError):  # the trial has been told; a table left over is named in it
             for name in (SOURCE, TARGET, "guantong_aside_" + short(JOB)):
                 sa.Table(name, sa.MetaData()).drop(self._engine, checkfirst=True)
             if sa.inspect(self._engine).has_table(LEDGER):

@@ -131,6 +131,7 @@ class Accounts:
 
     def _recover(self) -> None:
         state: dict[str, Any] = {"offset": 0, "chains": {}, "closed": {}}
+        # The mark only shortens the way: without it the spool is read from its beginning.
         with suppress(FileNotFoundError, ValueError):
             state = json.loads(self._mark.read_text("utf-8"))
         self._chains = {chain: (number, digest) for chain, (number, digest) in state["chains"].items()}

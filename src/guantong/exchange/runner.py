@@ -157,6 +157,7 @@ class Runner:
             self._rest(job, PAUSED_S if fault.status >= 500 else STOPPED_S)
             return None
         except Exception as fault:
+            # One job's fault; it rests, and the others go on.
             logger.exception("job %s failed: %s", job, type(fault).__name__)
             self._rest(job, PAUSED_S)
             return None

@@ -63,6 +63,7 @@ class FolderStore:
             fresh.replace(path)
             sync_folder(path.parent)
         except OSError as fault:
+            # What is told is why it could not be written; what is left over is swept later.
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
             if fault.errno in _FULL:
@@ -85,7 +86,7 @@ class FolderStore:
     def delete(self, name: str) -> None:
         """See :class:`Store`."""
         path = self._path(name)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):  # it is gone, which is what was wanted
             size = path.stat().st_size
             path.unlink()
             self._used -= size

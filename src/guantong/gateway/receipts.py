@@ -185,6 +185,7 @@ class Ledger:
         """Read the receipts since the last mark, then set a new mark."""
         mark = self._folder / self._writer / MARK
         state: dict[str, Any] = {"offset": 0, "chains": {}, "days": {}}
+        # The mark only shortens the way: without it the spool is read from its beginning.
         with contextlib.suppress(FileNotFoundError, ValueError):
             state = json.loads(mark.read_text("utf-8"))
         self._chains = {chain: (number, digest) for chain, (number, digest) in state["chains"].items()}

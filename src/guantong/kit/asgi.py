@@ -140,6 +140,7 @@ async def answered(serving: Awaitable[Outgoing], *, node: str, logger: logging.L
     except GuantongError as fault:
         return as_json(fault.status, {"error": fault.as_json(), "node": node})
     except Exception as fault:
+        # The last line: a program gets a sentence and a code, the log what happened; the server lives on.
         logger.exception("a request failed: %s", type(fault).__name__)
         return as_json(500, {"error": InternalFault().as_json(), "node": node})
 

@@ -66,6 +66,7 @@ def run_imports(*, by: Actor, at: datetime) -> int:
         try:
             run_import(batch, by=by, at=at)
         except Exception:
+            # Told on the page of the import, so that it is not tried for ever; and raised, for the worker's log.
             failure = {
                 "code": "internal_error",
                 "message": {"zh": "处理时出错。", "en": "Something went wrong."},

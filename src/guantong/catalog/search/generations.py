@@ -229,6 +229,7 @@ class EmbeddedIndex:
         except SearchIndexMissing:
             self._reader = None
             if (self._folder / POINTER).exists():
+                # A mark that cannot be written is made by the next who meets the damage.
                 with contextlib.suppress(OSError):
                     (self._folder / BROKEN).touch()
             raise

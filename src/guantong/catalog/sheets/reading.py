@@ -2,8 +2,11 @@
 
 import csv
 import io
+import logging
 import re
+import traceback
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +27,8 @@ from guantong.catalog.sheets.errors import (
     TextUnreadable,
 )
 
+logger = logging.getLogger(__name__)
+
 LARGEST_FILE = 30_000_000
 # A workbook unpacks to perhaps twenty times its size; more is a trap.
 LARGEST_UNPACKED = 600_000_000
@@ -31,6 +36,14 @@ MOST_ROWS = 300_000
 MOST_COLUMNS = 200
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell [^>]*?ref=\"([A-Z]+[0-9]+:[A-Z]+[0-9]+)\"")
+# In how many ways the libraries say that a file is not the workbook its name promises: zipfile of broken, encrypted
+# (RuntimeError) and strangely compressed (NotImplementedError) parts, zlib of what does not unpack; the XML parser of
+# what is no XML (SyntaxError is ParseError's base); openpyxl, which looks for parts and attributes that are not there,
+# by whatever that raises. Which one it was goes into the log, lest a fault of ours be taken for one of the file.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, KeyError, ValueError, TypeError, OSError, EOFError,
+    SyntaxError, AttributeError, IndexError, RuntimeError, NotImplementedError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,12 @@ def _workbook(data: bytes) -> list[Sheet]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _demand_small(archive)
             return list(_sheets(data, archive))
-    except (
-        zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, OSError, EOFError,
-        SyntaxError, AttributeError, IndexError, RuntimeError, NotImplementedError,
-    ) as error:  # fmt: skip
+    except _DAMAGE as error:
+        # What was met, and where; not its message, which may quote a cell.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        logger.warning(
+            "a workbook could not be read: %s in %s:%s", type(error).__name__, where.name, where.lineno
+        )
         raise FileNotRead from error
 
 

@@ -213,6 +213,7 @@ class EdgeProcess:
                     sys.stderr.write(f"{fault.sentence('zh')} | {fault.sentence('en')}\n")
                 trouble = fault.code
             except Exception as fault:
+                # The next report begins anew; an edge that stopped for one would be out of reach.
                 logger.exception("the report failed: %s", type(fault).__name__)
             self._stopping.wait(REPORT_S)
 

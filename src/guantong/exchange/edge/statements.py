@@ -28,6 +28,7 @@ class Statements:
         self._lock = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._closed: dict[str, str] = {}
+        # Without it a closed run is stated again, and its node, which knows it, writes no second receipt.
         with suppress(FileNotFoundError, ValueError):
             self._closed = dict(json.loads((folder / "closed.json").read_text("utf-8")))
 

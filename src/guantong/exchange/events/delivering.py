@@ -73,6 +73,7 @@ class Deliverer:
                 if self.deliver_once():
                     continue
             except Exception as fault:
+                # Nothing was marked as delivered: the next round sends it again.
                 logger.exception("events could not be delivered: %s", type(fault).__name__)
             stopping.wait(EVERY_S)
         self.close()

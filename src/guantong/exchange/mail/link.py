@@ -196,6 +196,7 @@ class Link:
                 is_news = self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
                 pause = FIRST_PAUSE_S if is_news else min(2 * pause, LONGEST_PAUSE_S)
             except Exception as fault:
+                # A link is the only way to its peer, and tries again, later each time.
                 logger.exception("mail with %s: %s", self._line.peer.code, type(fault).__name__)
                 self._ending.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)

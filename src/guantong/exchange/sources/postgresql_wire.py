@@ -160,7 +160,7 @@ class Wire:
 
     def _lost(self) -> psycopg.OperationalError:
         """libpq must not go on with half a conversation."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the other end may have closed it before
             self._socket.shutdown(socket.SHUT_RDWR)
         return psycopg.OperationalError("the connection was lost during COPY")
 

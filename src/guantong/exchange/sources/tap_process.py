@@ -78,6 +78,7 @@ def _join(near: socket.socket, server: tuple[str, int], meter: Meter) -> None:
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     threading.Thread(target=_ask, args=(near, far), daemon=True).start()
     block = memoryview(bytearray(BLOCK))
+    # Either end may go at any moment: the driver finds its connection broken, and says so.
     with suppress(OSError):
         while size := far.recv_into(block):
             meter.wait(size)
@@ -86,6 +87,7 @@ def _join(near: socket.socket, server: tuple[str, int], meter: Meter) -> None:
 
 
 def _ask(near: socket.socket, far: socket.socket) -> None:
+    # As above; the thread ends with its connection.
     with suppress(OSError):
         while data := near.recv(BLOCK):
             far.sendall(data)

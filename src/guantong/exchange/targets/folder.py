@@ -252,7 +252,7 @@ class FolderTarget:
         for old in self._own.glob("mirrored-*"):
             old.unlink()
         mark.touch()
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # the run was taken up after this was done
             (self._own / f"{DELIVERED}.{run}").unlink()
 
     def _put_aside_in(self, run: str) -> set[str]:

@@ -197,7 +197,7 @@ class Place:
 
     def has(self, name: str) -> bool:
         """Whether anything has that name."""
-        with suppress(OSError), self._parent(name) as (folder, last):
+        with suppress(OSError), self._parent(name) as (folder, last):  # what cannot be reached is not there
             os.stat(last, dir_fd=folder, follow_symlinks=False)
             return True
         return False
