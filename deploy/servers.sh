@@ -1,13 +1,18 @@
 #!/bin/sh
-# What the tests talk to: PostgreSQL, MariaDB, NATS, Chromium, Java for Spark, curl and openssl. Fetched where they are missing, when we may.
+# What the tests talk to: PostgreSQL, MariaDB, Valkey's protocol (Redis), NATS, Chromium, a JDK, nginx and wrk, curl and openssl. Fetched where they are missing, when we may.
 set -eu
 missing=""
 found() { command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 found initdb || missing="$missing postgresql"
 found mariadbd || missing="$missing mariadb-server"
 found chromium || missing="$missing chromium"
-found java || missing="$missing default-jre-headless"
+# The compiler too: a client of the national platform is compiled and run.
+found javac || missing="$missing default-jdk-headless"
 found nats-server || missing="$missing nats-server"
+found redis-server || missing="$missing redis-server"
+# The measure beside the gateway, and what loads both.
+found nginx || missing="$missing nginx-light"
+found wrk || missing="$missing wrk"
 # What a grant's page tells programmers to use.
 found curl || missing="$missing curl"
 found openssl || missing="$missing openssl"

@@ -41,8 +41,8 @@ def terms(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["query", "verify"])
 async def test_a_sample_runs_as_it_stands(folders: Town, tmp_path: Path, language: str, mode: str) -> None:
     command = COMMANDS[language]
-    if not all(map(shutil.which, [command[0], *(["curl", "openssl"] if language == "curl" else [])])):
-        pytest.skip(f"{command[0]} is not here")
+    for program in (command[0], *(["curl", "openssl"] if language == "curl" else [])):
+        assert shutil.which(program), f"{program} is missing: sh deploy/servers.sh fetches it"
     told = samples(terms(), gateway_url=folders.city.url, mode=mode)[language]
     # What a programmer fills in: who is looked up, and what is claimed.
     filled = told.replace("…", PEOPLE[0][0]).replace("\\u2026", PEOPLE[0][0])
