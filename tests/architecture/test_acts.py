@@ -16,6 +16,7 @@ ROOMS = [
     "catalog",
     "sharing",
     "dispatch",
+    "risk",
     "federation",
     "counter",
 ]

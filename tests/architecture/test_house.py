@@ -12,6 +12,7 @@ CONTROL = {
     "catalog",
     "sharing",
     "dispatch",
+    "risk",
     "federation",
     "counter",
 }

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "guantong.catalog",
     "guantong.sharing",
     "guantong.dispatch",
+    "guantong.risk",
     "guantong.federation",
     "guantong.counter",
     "guantong.site",

@@ -1,0 +1,1 @@
+"""预警: rules over receipts, what they find, and what people do about it."""
