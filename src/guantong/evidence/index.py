@@ -90,6 +90,25 @@ class Index:
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
+    def place(self, position: int) -> tuple[str, int]:
+        """Whose record became the leaf at ``position``, and at which offset of that writer's spool it lies."""
+        with self._reading_lock:
+            row = self._reading.execute(
+                "SELECT name, offset FROM leaf JOIN writer ON writer.id = leaf.writer WHERE position = ?",
+                (position,),
+            ).fetchone()
+        return str(row[0]), int(row[1])
+
+    def settled(self, writer: str, size: int) -> int:
+        """The offset before which all records of ``writer`` are among the first ``size`` leaves."""
+        with self._reading_lock:
+            row = self._reading.execute(
+                "SELECT min(offset) FROM leaf WHERE position >= ?"
+                " AND writer = (SELECT id FROM writer WHERE name = ?)",
+                (size, writer),
+            ).fetchone()
+        return self.cursor(writer) if row[0] is None else int(row[0])
+
     def keep_note(self, kind: str, content: bytes) -> None:
         """Remember a signed note under ``kind``, replacing the one before."""
         self._writing.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (kind, content))

@@ -61,6 +61,14 @@ class SpoolDamaged(GuantongError):
     en = "The records of writer {writer} are damaged at offset {offset}."
 
 
+class SpoolArchived(SpoolDamaged):
+    """The records wanted are not in the spool any more: they rest in the archive."""
+
+    code = "spool_archived"
+    zh = "写入者 {writer} 在偏移 {offset} 处的记录已归档。"
+    en = "The records of writer {writer} at offset {offset} rest in the archive."
+
+
 @dataclass(frozen=True, slots=True)
 class Spooled:
     """One record as read back: where it starts, where the next one starts, and its bytes."""
@@ -180,7 +188,7 @@ class Spool:
         starts = _segments(self._folder)
         if not starts:
             return _create_segment(self._folder, 0), 0, 0
-        path = _segment_path(self._folder, starts[-1])
+        path = segment_path(self._folder, starts[-1])
         file = os.open(path, os.O_RDWR | os.O_APPEND)
         length = _whole_until(file, 0)
         _cut(file, length, path)
@@ -197,15 +205,18 @@ def read(folder: Path, writer: str, offset: int = 0) -> Iterator[Spooled]:
     """The writer's records from ``offset`` on (0, or a ``next_offset``), as far as whole ones are there now.
 
     Everything yielded is on disk: each segment is synced before it is read, so a reader can never run ahead
-    of what would survive a power cut. :class:`SpoolDamaged` for a sealed segment that does not read back.
+    of what would survive a power cut. :class:`SpoolDamaged` for a sealed segment that does not read back,
+    :class:`SpoolArchived` for an offset before the first segment that is left.
     """
     place = folder / writer
     starts = _segments(place)
+    if starts and offset < starts[0]:
+        raise SpoolArchived(writer=writer, offset=offset)
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else None
         if end is not None and end <= offset:
             continue
-        for spooled in _read_segment(_segment_path(place, start), start, max(offset, start)):
+        for spooled in _read_segment(segment_path(place, start), start, max(offset, start)):
             offset = spooled.next_offset
             yield spooled
         if end is not None and offset != end:
@@ -216,7 +227,28 @@ def end(folder: Path, writer: str) -> int:
     """The offset at which the writer's files end now, whole records or not: a cheap look for news."""
     place = folder / writer
     starts = _segments(place)
-    return starts[-1] + _segment_path(place, starts[-1]).stat().st_size if starts else 0
+    return starts[-1] + segment_path(place, starts[-1]).stat().st_size if starts else 0
+
+
+def sealed(folder: Path, writer: str) -> list[tuple[int, int, Path]]:
+    """The writer's segments that nobody writes to any more: start, end and file of each, oldest first."""
+    paths = [(start, segment_path(folder / writer, start)) for start in _segments(folder / writer)[:-1]]
+    return [(start, start + path.stat().st_size, path) for start, path in paths]
+
+
+def first(folder: Path, writer: str) -> int | None:
+    """The offset of the oldest record that the spool still has, None if it has no segment."""
+    starts = _segments(folder / writer)
+    return starts[0] if starts else None
+
+
+def unframed(data: bytes, start: int) -> Iterator[Spooled]:
+    """The records of a whole segment that begins at ``start``, up to the first bytes that are none."""
+    at = 0
+    while (record := _whole_record(data, at)) is not None:
+        end = at + _FRAME.size + len(record)
+        yield Spooled(start + at, start + end, record)
+        at = end
 
 
 def writers(folder: Path) -> list[str]:
@@ -326,12 +358,13 @@ def _segments(place: Path) -> list[int]:
     return sorted(int(path.stem) for path in place.glob("*.seg"))
 
 
-def _segment_path(place: Path, start: int) -> Path:
+def segment_path(place: Path, start: int) -> Path:
+    """The file of the segment that begins at ``start``."""
     return place / f"{start:020d}.seg"
 
 
 def _create_segment(place: Path, start: int) -> int:
-    file = os.open(_segment_path(place, start), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+    file = os.open(segment_path(place, start), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
     sync_folder(place)
     return file
 

@@ -40,6 +40,7 @@ from guantong.kit.settings import Settings
 from guantong.notices import posting
 from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
+from guantong.site.archiving import archive_old
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Worker:
                 ("search", 0.3, self.keep_index),
                 ("lists", 1.0, self.keep_lists),
                 ("links", 5.0, self.watch_links),
+                ("archive", 3600.0, self.archive_records),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -110,6 +112,11 @@ class Worker:
         folder, key = self._settings.spool_folder, node_key(self._settings)
         journal.seal_entries(spool, key, folder=folder, by=self._by, at=clock.now())
         journal.take_in_records(folder, by=self._by, at=clock.now())
+
+    def archive_records(self) -> None:
+        """Pack the records that are older than the setting says."""
+        if self._settings.archive_after_days:
+            archive_old(self._settings, days=self._settings.archive_after_days, at=clock.now())
 
     def push(self) -> None:
         """Push to each neighbour in turn until nothing is left; one that is down does not hold up the others.
