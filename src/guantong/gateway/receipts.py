@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from guantong.bundle.types import Bundle
 from guantong.evidence import spool as spooling
-from guantong.evidence.archive import read_mark
 from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call
 from guantong.gateway.usage import Meter
@@ -189,14 +188,6 @@ class Ledger:
         # The mark only shortens the way: without it the spool is read from its beginning.
         with contextlib.suppress(FileNotFoundError, ValueError):
             state = json.loads(mark.read_text("utf-8"))
-        archived = read_mark(mark.parent)
-        if state["offset"] < archived.before:  # what the mark would have told rests in the archive
-            mine = f"{self._suite.digest_name}:"
-            chains = {
-                chain: (number, next(digest for digest in digests if digest.startswith(mine)))
-                for chain, (number, digests) in archived.chains.items()
-            }
-            state |= {"offset": archived.before, "chains": chains}
         self._chains = {chain: (number, digest) for chain, (number, digest) in state["chains"].items()}
         meter.restore(state["days"])
         for spooled in spooling.read(self._folder, self._writer, state["offset"]):
