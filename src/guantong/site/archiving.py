@@ -1,7 +1,6 @@
 """Which records may leave the spool: those that the log has had witnessed and the journal has taken in."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from guantong.evidence import archive, notes, spool
 from guantong.evidence.archive import Archive, Segment
@@ -10,13 +9,16 @@ from guantong.evidence.index import Index
 from guantong.journal.models import SpoolPosition
 from guantong.kit.settings import Settings
 
+# Days after which records leave the spool.
+AFTER_DAYS = 90
+
 # The batch exchange finds in its spool which runs are closed. It writes one receipt a run: there is no need to pack them.
 _KEPT = ("exchange", "edge")
 
 
 def archive_of(settings: Settings) -> Archive:
     """This node's archive."""
-    return Archive(Path(settings.archive_folder) if settings.archive_folder else settings.home / "archive")
+    return Archive(settings.home / "archive")
 
 
 def archive_old(settings: Settings, *, days: int, at: datetime) -> list[Segment]:

@@ -38,9 +38,7 @@ def main(argv: Sequence[str]) -> int:
         records = chain.from_iterable(map(_records, asked.files))
     else:
         settings = node_settings()
-        store = Archive(
-            Path(settings.archive_folder) if settings.archive_folder else settings.home / "archive"
-        )
+        store = Archive(settings.home / "archive")
         records = _own(settings.spool_folder, store)
         ends = _ends(settings.spool_folder) | ends
     for record in records:
