@@ -1,8 +1,12 @@
 """The offline verifier: good files get a sentence, everything else is refused with its reasons."""
 
+import hashlib
+import io
+import json
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from tests.evidence.cast import (
@@ -15,11 +19,15 @@ from tests.evidence.cast import (
     receipt,
 )
 
-from guantong.evidence import notes, proofs, verifier
+from guantong.evidence import notes, proofs, verifying
 from guantong.evidence.checkpoints import cosign
 from guantong.evidence.keysets import KeySet, KeySetMissing
 from guantong.evidence.notes import Note
+from guantong.evidence.parcels import Dropped, verify_all
+from guantong.evidence.sentences import account, limits, proved, story, title
 from guantong.evidence.verifier import verify
+from guantong.kit import envelope
+from guantong.kit.canonical import to_base64
 
 STRANGER = INTERNATIONAL.generate("999999.guantong.example/node")
 
@@ -180,12 +188,157 @@ def test_every_fault_is_told(city, keys):
     assert codes(verify(wrong.to_bytes(), keys)) == {"unknown_key", "not_in_this_tree", "witness_missing"}
 
 
+def test_faults_of_every_part_are_told_at_once(city, keys):
+    """A record signed by a stranger and by the city wrongly, a broken hash of the path, a cut cosignature, a wrong root."""
+    proof = proofs.read_proof(proven(city, receipt(7)))
+    twice = envelope.read(envelope.seal("guantong/receipt@v1", {"node": "510000"}, CITY_NODE, STRANGER))
+    forged = twice.raw.replace(b"510000", b"000000")
+    note = notes.read(proof.checkpoint)
+    wrong_root = note.text.replace(note.text.split("\n")[2], to_base64(bytes(32)))
+    cut = Note(wrong_root, note.signatures).to_bytes()[:-8] + b"\n"
+    found = verify(proofs.Proof(proof.index, proof.path, cut, forged).to_bytes(), keys)
+    assert codes(found) == {
+        "unknown_key",
+        "bad_signature",
+        "signed_by_another",
+        "not_in_this_tree",
+        "note_malformed",
+        "signature_wrong",
+        "witness_missing",
+    }
+    lines = proofs.Proof(proof.index, proof.path, cut, forged).to_bytes().split(b"\n")
+    lines[3] = b"not base64"
+    broken = verify(b"\n".join(lines), keys)
+    assert codes(broken) == (codes(found) - {"not_in_this_tree"}) | {"proof_malformed"}
+    lines[0], lines[2] = b"c2sp.org/tlog-proof@v9", b"index 00"
+    worst = verify(b"\n".join(lines), keys)
+    assert codes(worst) == codes(broken)
+    assert len([fault for fault in worst.faults if fault.code == "proof_malformed"]) == 3
+
+
+def test_a_receipt_by_itself_is_believed_for_what_it_is(city, keys):
+    verdict = verify(receipt(7), keys)
+    assert codes(verdict) == set()
+    assert verdict.facts["proved"] == ["signed"]
+    assert "不含日志中的位置" in story(verdict.facts, "zh")
+    assert "ask the node for its proof file" in limits(verdict.facts, "en")
+    assert codes(verify(receipt(7, key=STRANGER), keys)) == {"unknown_key"}
+    assert codes(verify(receipt(7).replace(b"call-7", b"call-8"), keys)) == {"bad_signature"}
+
+
+def test_what_is_none_of_ours_is_called_so(keys):
+    for raw in (b"", b"hello", b"\x89PNG\r\n", b"<html>", b"\0" * 99):
+        assert codes(verify(raw, keys)) == {"file_unknown"}
+    assert codes(verify(b"%PDF-1.7 alone", keys)) == {"document_alone"}
+
+
+def packed(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "."), data)
+    return buffer
+
+
+def together(keys, **files):
+    dropped = [Dropped(name.replace("__", "."), io.BytesIO(data)) for name, data in files.items()]
+    return {name: codes(verdict) for name, verdict in verify_all(dropped, keys)}
+
+
+def test_several_files_and_an_archive(city, keys):
+    good = proven(city, receipt(7))
+    assert together(keys, a__proof=good, b__json=receipt(1), c__txt=b"?") == {
+        "a.proof": set(),
+        "b.json": set(),
+        "c.txt": {"file_unknown"},
+    }
+    inside = packed(a__proof=good, b__proof=good[:-2]).getvalue()
+    assert together(keys, all__zip=inside) == {
+        "all.zip/a.proof": set(),
+        "all.zip/b.proof": {"note_malformed", "witness_missing"},
+    }
+    assert together(keys, cut__zip=inside[:-30]) == {"cut.zip": {"archive_unreadable"}}
+    assert together(keys, large__json=b'{"body":' + b" " * (1 << 22)) == {"large.json": {"file_too_large"}}
+    bomb = packed(bomb=b"\0" * (1 << 23)).getvalue()
+    assert together(keys, bomb__zip=bomb) == {"bomb.zip/bomb": {"file_too_large"}}
+    many = packed(**{f"m{number}": b"" for number in range(501)}).getvalue()
+    assert together(keys, many__zip=many) == {"many.zip": {"archive_unreadable"}}
+    nested = packed(inner__zip=inside).getvalue()
+    assert together(keys, outer__zip=nested) == {"outer.zip/inner.zip": {"file_unknown"}}
+
+
+def exported(rows=b'{"a":1}\n', *, key=CITY_NODE, **changes):
+    listed = {
+        "name": "rows.jsonl",
+        "size": len(rows),
+        "digest": f"sha-256:{hashlib.sha256(rows).hexdigest()}",
+    }
+    body = {"node": "511600", "at": "2026-11-22T13:20:00.123Z", "by": {"name": "高审"}, "count": 1}
+    body |= {"query": {"grant": "g-1"}, "files": [listed], **changes}
+    return envelope.seal("guantong/export@v1", body, key)
+
+
+def test_an_export_is_checked_as_a_whole(city, keys):
+    rows = b'{"a":1}\n'
+    good = packed(rows__jsonl=rows, manifest__json=exported())
+    ((_, verdict),) = verify_all([Dropped("journal.zip", good)], keys)
+    assert codes(verdict) == set()
+    assert verdict.facts["proved"] == ["signed", "export_whole"]
+    assert "节点 511600 于 2026-11-22T13:20:00.123Z 应高审之请导出 1 条（grant=g-1）" in story(
+        verdict.facts, "zh"
+    )
+    for expected, archive in [
+        ({"export_file_changed"}, packed(rows__jsonl=b'{"a":2}\n', manifest__json=exported())),
+        ({"export_file_missing"}, packed(manifest__json=exported())),
+        ({"export_file_unknown"}, packed(rows__jsonl=rows, more=b"", manifest__json=exported())),
+        ({"export_incomplete"}, packed(rows__jsonl=rows, manifest__json=exported(files=[]))),
+        (
+            {"unknown_key", "export_file_changed", "export_file_unknown"},
+            packed(rows__jsonl=b"", more=b"", manifest__json=exported(key=STRANGER)),
+        ),
+        (
+            {"signed_by_another", "export_file_missing"},
+            packed(manifest__json=exported(node="510000")),
+        ),
+    ]:
+        assert together(keys, x__zip=archive.getvalue()) == {"x.zip": expected}
+
+
+def test_the_command_speaks_json(city, tmp_path, capsys):
+    folder = write_keys(tmp_path / "keys")
+    good, bad = tmp_path / "a.proof", tmp_path / "b.proof"
+    good.write_bytes(proven(city, receipt(7)))
+    bad.write_bytes(b"c2sp.org/tlog-proof@v1\n")
+    assert verifying.main([str(good), str(bad), "--keys", str(folder), "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["file"], first["ok"], first["form"]) == ("a.proof", True, "proof")
+    assert set(first["proved"]) == {"signed", "in_tree", "log_signed", "witnessed"}
+    assert first["story"]["en"].startswith("node 511600 provided data")
+    assert (second["ok"], {fault["code"] for fault in second["faults"]}) == (
+        False,
+        {"proof_malformed", "record_missing"},
+    )
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_words_for_whatever_a_file_says(city, keys, language):
+    for raw in (proven(city, receipt(7)), receipt(1), exported(), receipt(2, grant={"a": [1]}, fields=7)):
+        verdict = verify(raw, keys)
+        assert verdict.ok
+        assert title(verdict.facts, language)
+        assert account(verdict.facts, language)
+        assert proved(verdict.facts, language)
+        assert limits(verdict.facts, language)
+        assert story(verdict.facts, language)
+    assert account({}, language) == []
+
+
 def test_the_command(city, tmp_path, capsys):
     folder = write_keys(tmp_path / "keys")
     good, bad = tmp_path / "nation-identity.proof", tmp_path / "bad.proof"
     good.write_bytes(proven(city, receipt(7)))
     bad.write_bytes(good.read_bytes()[:-2])
-    assert verifier.main([str(good), "--keys", str(folder)]) == 0
+    assert verifying.main([str(good), "--keys", str(folder)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(
         "✔ nation-identity.proof：节点 511600 于 2026-11-22T13:20:00.123Z 提供了数据（提供方 公安部门；"
@@ -198,17 +351,20 @@ def test_the_command(city, tmp_path, capsys):
         "见证方 510000.guantong.example/witness",
     ):
         assert part in said
-    assert verifier.main([str(good), str(bad), "--keys", str(folder), "--lang", "en"]) == 1
+    assert verifying.main([str(good), str(bad), "--keys", str(folder), "--lang", "en"]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("✔ nation-identity.proof: node 511600 provided data at 2026-11-22")
-    assert out[1] == "✘ bad.proof: The signed note is malformed: no newline at the end. [note_malformed]"
-    assert verifier.main([str(tmp_path / "none.proof"), "--keys", str(folder)]) == 1
+    assert out[1].startswith(
+        "✘ bad.proof: The signed note is malformed: no newline at the end. [note_malformed]"
+    )
+    assert "[witness_missing]" in out[1], "what follows from the cut is told, too"
+    assert verifying.main([str(tmp_path / "none.proof"), "--keys", str(folder)]) == 1
     assert "[unreadable]" in capsys.readouterr().out
 
 
 def test_the_command_used_wrongly(tmp_path, capsys):
-    assert verifier.main([]) == 2
-    assert verifier.main(["a.proof", "--keys", str(tmp_path / "nowhere")]) == 2
+    assert verifying.main([]) == 2
+    assert verifying.main(["a.proof", "--keys", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
 
 
@@ -235,5 +391,5 @@ def test_it_needs_neither_network_nor_database():
         "guantong.courier",
         "guantong.bundle",
     )
-    code = f"import sys, guantong.evidence.verifier; sys.exit([m for m in {forbidden!r} if m in sys.modules] or 0)"
+    code = f"import sys, guantong.evidence.verifying; sys.exit([m for m in {forbidden!r} if m in sys.modules] or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})

@@ -13,7 +13,7 @@ from tests.cast import NOON, Cast, assemble, need, publish_permits
 
 from guantong.bundle.types import Condition
 from guantong.catalog.models import Resource
-from guantong.evidence import verifier
+from guantong.evidence import verifying
 from guantong.evidence.agreements import (
     AGREEMENT_KIND,
     AgreementWrong,
@@ -136,10 +136,10 @@ def test_verified_offline_with_its_document_beside_it(
         ("zh", "同名文书与签署的一致"),
         ("en", "the document beside it is the signed one"),
     ):
-        assert verifier.main([*argv, "--lang", language]) == 0
+        assert verifying.main([*argv, "--lang", language]) == 0
         assert said in capsys.readouterr().out
     pdf.write_bytes(b"%PDF-another")
-    assert verifier.main(argv) == 1
+    assert verifying.main(argv) == 1
     assert "agreement_wrong" in capsys.readouterr().out
 
 

@@ -4,9 +4,10 @@ A leaf holds only the digest of a record, so tiles may be public. Our proof file
 the format's ``extra`` data: one file says what happened, who signed it, and that it cannot be undone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import TypeVar
 
 from guantong.evidence.checkpoints import CheckpointMalformed, read_size
 from guantong.evidence.merkle import HASH_BYTES, Hash, leaf_hash
@@ -18,6 +19,9 @@ ENTRY_BYTES = len(ENTRY_PREFIX) + HASH_BYTES
 
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _LONGEST_PATH = 63
+
+_Read = TypeVar("_Read")
+_Found = TypeVar("_Found")
 
 
 class ProofMalformed(GuantongError):
@@ -58,28 +62,56 @@ def leaf_of(record: bytes) -> Hash:
     return leaf_hash(entry_of(record))
 
 
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What could be made out of a proof file, whole or not; None for what could not be read."""
+
+    index: int | None
+    path: tuple[Hash, ...] | None
+    checkpoint: bytes | None
+    extra: bytes | None
+    faults: tuple[ProofMalformed, ...]
+    """Everything that is wrong with the form, in the order of the file."""
+
+
 def read_proof(data: bytes) -> Proof:
     """The proof in ``data``; :class:`ProofMalformed` otherwise. The checkpoint is not looked into."""
+    sketch = survey(data)
+    if sketch.faults or sketch.index is None or sketch.path is None or sketch.checkpoint is None:
+        raise next(iter(sketch.faults), ProofMalformed(why="it is not complete"))
+    return Proof(sketch.index, sketch.path, sketch.checkpoint, sketch.extra)
+
+
+def survey(data: bytes) -> Sketch:
+    """Read as much of a proof file as there is; one fault does not hide the next."""
     head, blank, checkpoint = data.partition(b"\n\n")
+    faults: list[ProofMalformed] = []
     if not blank:
-        raise ProofMalformed(why="no blank line before the checkpoint")
+        faults.append(ProofMalformed(why="no blank line before the checkpoint"))
     try:
         lines = head.decode("ascii").split("\n")
-    except UnicodeDecodeError as fault:
-        raise ProofMalformed(why="not ASCII") from fault
+    except UnicodeDecodeError:
+        faults.append(ProofMalformed(why="not ASCII"))
+        return Sketch(None, None, checkpoint if blank else None, None, tuple(faults))
     if lines.pop(0) != _FIRST_LINE:
-        raise ProofMalformed(why=f"the first line is not {_FIRST_LINE}")
+        faults.append(ProofMalformed(why=f"the first line is not {_FIRST_LINE}"))
+    extra, index, path = None, None, None
+    if lines and lines[0].startswith("extra "):
+        extra = _kept(faults, from_base64, lines.pop(0)[len("extra ") :])
+    if lines and lines[0].startswith("index "):
+        index = _kept(faults, read_size, lines.pop(0)[len("index ") :])
+    else:
+        faults.append(ProofMalformed(why="no index"))
+    path = _kept(faults, _path, lines)
+    return Sketch(index, path, checkpoint if blank else None, extra, tuple(faults))
+
+
+def _kept(faults: list[ProofMalformed], read: Callable[[_Read], _Found], written: _Read) -> _Found | None:
     try:
-        extra = (
-            from_base64(lines.pop(0)[len("extra ") :]) if lines and lines[0].startswith("extra ") else None
-        )
-        if not lines or not lines[0].startswith("index "):
-            raise ProofMalformed(why="no index")
-        index = read_size(lines.pop(0)[len("index ") :])
-        path = _path(lines)
-    except (NotCanonical, CheckpointMalformed) as fault:
-        raise ProofMalformed(why=fault.details["why"]) from fault
-    return Proof(index, path, checkpoint, extra)
+        return read(written)
+    except (NotCanonical, CheckpointMalformed, ProofMalformed) as fault:
+        faults.append(ProofMalformed(why=fault.details["why"]))
+        return None
 
 
 def _path(lines: Sequence[str]) -> tuple[Hash, ...]:

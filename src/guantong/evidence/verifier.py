@@ -1,95 +1,88 @@
-"""The offline verifier: a proof file and public keys in, one sentence and an exit code out.
+"""The offline verifier: files and public keys in, everything that they prove and everything that is wrong out.
 
-It trusts nothing but the key set. A file is good only if *every* byte of it is accounted for: the record is
+It trusts nothing but the key set. A proof is good only if *every* byte of it is accounted for: the record is
 signed by known nodes, is a leaf of a tree that its log signed, and enough witnesses have cosigned that
 tree. It imports nothing but the vocabulary and this package, and uses neither network nor database.
+The command is :mod:`guantong.evidence.verifying`, the page that of the same name.
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 from guantong.evidence import merkle, notes
-from guantong.evidence.agreements import PLEDGE_KIND, check_agreement, check_pledge
+from guantong.evidence.agreements import (
+    AGREEMENT_KIND,
+    PLEDGE_KIND,
+    examine_agreement,
+    examine_pledge,
+)
 from guantong.evidence.checkpoints import Checkpoint, CheckpointMalformed, cosigners, read_checkpoint
 from guantong.evidence.keysets import KeySet
 from guantong.evidence.merkle import ProofWrong
-from guantong.evidence.notes import Note, NoteMalformed
-from guantong.evidence.proofs import Proof, ProofMalformed, leaf_of, read_proof
-from guantong.evidence.sentences import story
+from guantong.evidence.notes import Note, NoteMalformed, NoteSignature
+from guantong.evidence.proofs import Sketch, leaf_of, survey
+from guantong.evidence.verdicts import DocumentAlone, Examination, Fault, FileUnknown, Verdict
 from guantong.kit import envelope
-from guantong.kit.envelope import BadSignature, Envelope, NotAnEnvelope, UnknownKey
-from guantong.kit.errors import GuantongError, Language
+from guantong.kit.envelope import NotAnEnvelope
 
-LARGEST_FILE = 1 << 22
+__all__ = ["Fault", "Verdict", "verify"]
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a proof: a code for machines, a sentence in both languages."""
-
-    code: str
-    zh: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """``ok`` only without faults. ``facts`` are what the file says; they are proven only if ``ok``."""
-
-    ok: bool
-    faults: list[Fault]
-    facts: dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Examination:
-    keys: KeySet
-    faults: list[Fault] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def fault(self, code: str, zh: str, en: str) -> None:
-        self.faults.append(Fault(code, zh, en))
-
-    def fault_of(self, error: GuantongError) -> None:
-        self.fault(error.code, error.sentence("zh"), error.sentence("en"))
+_PROOF, _STATEMENT, _DOCUMENT = b"c2sp.org/tlog-proof@", b'{"body":', b"%PDF-"
 
 
 def verify(data: bytes, keys: KeySet, document: bytes | None = None) -> Verdict:
-    """Examine a proof file (a C2SP tlog-proof with the signed record as extra data); report every fault.
+    """Examine a file by what is in it, whatever its name; report every fault.
 
-    A signed agreement or pledge, which is a statement by itself, is examined as such; ``document`` is its PDF.
+    A proof file is a C2SP tlog-proof with the signed record as extra data. A signed statement by itself (a receipt,
+    an agreement or pledge, an export's manifest) is examined as such; ``document`` is an agreement's PDF.
     """
-    seen = _Examination(keys)
-    if data.startswith(b'{"body":'):
-        _examine_agreement(data, document, seen)
-        return Verdict(not seen.faults, seen.faults, seen.facts)
-    try:
-        proof = read_proof(data)
-    except ProofMalformed as fault:
-        seen.fault_of(fault)
+    seen = Examination(keys)
+    if data.startswith(_STATEMENT):
+        _examine_statement(data, document, seen)
+    elif data.startswith(_DOCUMENT):
+        seen.fault_of(DocumentAlone())
+    elif _PROOF in data[:64]:
+        _examine_proof(survey(data), seen)
     else:
-        _examine_record(proof, seen)
-        _examine_checkpoint(proof, seen)
-    return Verdict(not seen.faults, seen.faults, seen.facts)
+        seen.fault_of(FileUnknown())
+    return seen.verdict()
 
 
-def _examine_agreement(data: bytes, document: bytes | None, seen: _Examination) -> None:
+def _examine_statement(data: bytes, document: bytes | None, seen: Examination) -> None:
     try:
-        kind = envelope.read(data).kind
-        nodes = seen.keys.nodes
-        body = check_pledge(data, nodes) if kind == PLEDGE_KIND else check_agreement(data, nodes, document)
-    except GuantongError as fault:
+        statement = envelope.read(data)
+    except NotAnEnvelope as fault:
         seen.fault_of(fault)
         return
-    seen.facts |= {"kind": kind, "body": body, "node": body["node"], "has_document": document is not None}
+    seen.facts |= {"form": "statement", "kind": statement.kind, "body": statement.body}
+    seen.facts["digest"] = sha256(data).hexdigest()
+    if statement.kind not in {AGREEMENT_KIND, PLEDGE_KIND}:
+        seen.signatures(statement)
+        return
+    is_agreement = statement.kind == AGREEMENT_KIND
+    seen.facts["form"] = "agreement" if is_agreement else "pledge"
+    seen.facts["has_document"] = document is not None
+    if isinstance(node := statement.body.get("node"), str):
+        seen.facts["node"] = node
+    nodes = seen.keys.nodes
+    found = examine_agreement(data, nodes, document) if is_agreement else examine_pledge(data, nodes)
+    for each in found.faults:
+        seen.fault_of(each)
+    if not found.faults:
+        tests = ("both_signed", *(("within_pledge",) if is_agreement else ()))
+        for test in (*tests, *(("document",) if is_agreement and document is not None else ())):
+            seen.passed(test)
 
 
-def _examine_record(proof: Proof, seen: _Examination) -> None:
+def _examine_proof(sketch: Sketch, seen: Examination) -> None:
+    seen.facts["form"] = "proof"
+    for fault in sketch.faults:
+        seen.fault_of(fault)
+    _examine_record(sketch, seen)
+    if sketch.checkpoint is not None:
+        _examine_checkpoint(sketch, sketch.checkpoint, seen)
+
+
+def _examine_record(proof: Sketch, seen: Examination) -> None:
     if proof.extra is None:
         seen.fault(
             "record_missing", "证明文件中没有凭证本身。", "The proof file does not hold the record itself."
@@ -98,64 +91,73 @@ def _examine_record(proof: Proof, seen: _Examination) -> None:
     seen.facts["digest"] = sha256(proof.extra).hexdigest()
     try:
         statement = envelope.read(proof.extra)
-        seen.facts |= {"kind": statement.kind, "body": statement.body}
-        signers = sorted(ref.rsplit("+", 1)[0] for ref in statement.check(seen.keys.nodes))
-    except (NotAnEnvelope, UnknownKey, BadSignature) as fault:
+    except NotAnEnvelope as fault:
         seen.fault_of(fault)
         return
-    seen.facts["signers"] = signers
-    _examine_speaker(statement, signers, seen)
+    seen.facts |= {"kind": statement.kind, "body": statement.body}
+    seen.signatures(statement)
 
 
-def _examine_speaker(statement: Envelope, signers: list[str], seen: _Examination) -> None:
-    # A known node must not speak for another: who the record says it is must be among those who signed it.
-    node = statement.body.get("node")
-    if not isinstance(node, str):
+def _examine_checkpoint(proof: Sketch, written: bytes, seen: Examination) -> None:
+    note = _note(written, seen)
+    if note is None:
         return
-    seen.facts["node"] = node
-    if not any(name == node or name.startswith((f"{node}.", f"{node}/")) for name in signers):
-        seen.fault(
-            "signed_by_another",
-            f"凭证自称出自节点 {node}，签名者却是 {'、'.join(signers)}。",
-            f"The record claims to come from node {node} but is signed by {', '.join(signers)}.",
-        )
-
-
-def _examine_checkpoint(proof: Proof, seen: _Examination) -> None:
     try:
-        note = notes.read(proof.checkpoint)
         checkpoint = read_checkpoint(note.text)
-    except (NoteMalformed, CheckpointMalformed) as fault:
+    except CheckpointMalformed as fault:
         seen.fault_of(fault)
+        # Which log it claims to be still says whose signatures to look for.
+        _examine_signatures(note, note.text.partition("\n")[0], seen)
         return
     seen.facts |= {"origin": checkpoint.origin, "index": proof.index, "size": checkpoint.size}
     _examine_inclusion(proof, checkpoint, seen)
-    _examine_signatures(note, checkpoint, seen)
+    _examine_signatures(note, checkpoint.origin, seen)
 
 
-def _examine_inclusion(proof: Proof, checkpoint: Checkpoint, seen: _Examination) -> None:
-    if proof.extra is None:
+def _note(written: bytes, seen: Examination) -> Note | None:
+    """The checkpoint's note; where some of it is malformed, the text with the signature lines that can be read."""
+    try:
+        return notes.read(written)
+    except NoteMalformed as fault:
+        seen.fault_of(fault)
+    try:
+        text, blank, lines = written.decode("utf-8").rpartition("\n\n")
+    except UnicodeDecodeError:
+        return None
+    found: list[NoteSignature] = []
+    for line in lines.split("\n")[: notes.MOST_SIGNATURES] if blank else []:
+        try:
+            found += notes.read_signatures(f"{line}\n") if line else ()
+        except NoteMalformed as fault:
+            seen.fault_of(fault)
+    return Note(f"{text}\n", tuple(found)) if blank else None
+
+
+def _examine_inclusion(proof: Sketch, checkpoint: Checkpoint, seen: Examination) -> None:
+    if proof.extra is None or proof.index is None or proof.path is None:
         return
     try:
         root = merkle.root_of_inclusion(proof.index, checkpoint.size, leaf_of(proof.extra), proof.path)
     except ProofWrong as fault:
         seen.fault_of(fault)
         return
-    if root != checkpoint.root:
-        seen.fault(
-            "not_in_this_tree",
-            "凭证不在检查点所签署的树中：内容、位置或日志被改动过。",
-            "The record is not in the tree that the checkpoint signs: content, place or log was changed.",
-        )
+    if root == checkpoint.root:
+        seen.passed("in_tree")
+        return
+    seen.fault(
+        "not_in_this_tree",
+        "凭证不在检查点所签署的树中：内容、位置或日志被改动过。",
+        "The record is not in the tree that the checkpoint signs: content, place or log was changed.",
+    )
 
 
-def _examine_signatures(note: Note, checkpoint: Checkpoint, seen: _Examination) -> None:
-    trusted = seen.keys.policy(checkpoint.origin)
+def _examine_signatures(note: Note, origin: str, seen: Examination) -> None:
+    trusted = seen.keys.policy(origin)
     if trusted is None:
         seen.fault(
             "unknown_log",
-            f"公钥目录中没有日志 {checkpoint.origin} 的策略。",
-            f"The key set has no policy for the log {checkpoint.origin}.",
+            f"公钥目录中没有日志 {origin} 的策略。",
+            f"The key set has no policy for the log {origin}.",
         )
         return
     policy, log_key = trusted
@@ -187,55 +189,8 @@ def _examine_signatures(note: Note, checkpoint: Checkpoint, seen: _Examination) 
             f"见证方会签不足，缺少：{'、'.join(missing)}。",
             f"Too few witnesses have cosigned; missing: {', '.join(missing)}.",
         )
+    elif cosigned:
+        seen.passed("witnessed")
+    if log_key.ref in signed:
+        seen.passed("log_signed")
     seen.facts["witnesses"] = {ref.rsplit("+", 1)[0]: at_s for ref, at_s in cosigned.items()}
-
-
-def main(argv: Sequence[str]) -> int:
-    """``guantong verify FILE… --keys KEYS [--lang zh|en]``: 0 if all are good, 1 if not, 2 for wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="guantong verify", description="离线核验凭证 / verify proofs offline"
-    )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="证明文件 / proof file")
-    parser.add_argument(
-        "--keys", required=True, type=Path, help="公钥目录 / folder with public keys and policies"
-    )
-    parser.add_argument("--lang", choices=("zh", "en"), default="zh")
-    try:
-        asked = parser.parse_args(argv)
-    except SystemExit as leaving:
-        return 2 if leaving.code else 0
-    try:
-        keys = KeySet.load(asked.keys)
-    except GuantongError as fault:
-        sys.stderr.write(fault.sentence(asked.lang) + "\n")
-        return 2
-    verdicts = [_tell(path, keys, asked.lang) for path in asked.files]
-    return 0 if all(verdicts) else 1
-
-
-def _document_beside(path: Path) -> bytes | None:
-    """The document of an agreement, if it lies beside it under the same name."""
-    document = path.with_suffix(".pdf")
-    if path.suffix != ".json" or not document.is_file():
-        return None
-    with document.open("rb") as file:
-        return file.read(LARGEST_FILE)
-
-
-def _tell(path: Path, keys: KeySet, language: Language) -> bool:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE)
-        verdict = verify(data, keys, _document_beside(path))
-    except OSError as fault:
-        unreadable = Fault(
-            "unreadable", f"无法读取：{fault.strerror}。", f"It cannot be read: {fault.strerror}."
-        )
-        verdict = Verdict(ok=False, faults=[unreadable], facts={})
-    colon = ": " if language == "en" else "："
-    if verdict.ok:
-        sys.stdout.write(f"✔ {path.name}{colon}{story(verdict.facts, language)}\n")
-    else:
-        whys = [f"{getattr(fault, language)} [{fault.code}]" for fault in verdict.faults]
-        sys.stdout.write(f"✘ {path.name}{colon}{' '.join(whys)}\n")
-    return verdict.ok

@@ -74,6 +74,17 @@ class Envelope:
                 raise BadSignature(key=signature.key)
         return {signature.key for signature in self.signatures}
 
+    def faults(self, keyring: Mapping[str, VerifyKey]) -> list[GuantongError]:
+        """Everything that :meth:`check` would refuse, signature by signature, for who must tell all of it."""
+        found: list[GuantongError] = []
+        for signature in self.signatures:
+            key = keyring.get(signature.key)
+            if key is None or key.ref != signature.key or key.is_cosigner:
+                found.append(UnknownKey(key=signature.key))
+            elif not key.verify(self.signed, signature.value):
+                found.append(BadSignature(key=signature.key))
+        return found
+
 
 def seal(kind: str, body: dict[str, Any], *keys: SigningKey) -> bytes:
     """The statement ``body`` of that kind, signed by each of ``keys`` (at least one)."""

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "complete": ("guantong.site.commands.complete", "name the receipts that are missing: [FILE…]"),
     "archive": ("guantong.site.commands.archive", "pack old records; --restore WRITER START puts them back"),
     "work": ("guantong.site.commands.work", "run the background worker"),
-    "verify": ("guantong.evidence.verifier", "check proof files offline: FILE… --keys KEYS"),
+    "verify": ("guantong.evidence.verifying", "check proof files offline: FILE… --keys KEYS"),
 }
 
 

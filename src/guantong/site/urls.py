@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.lineage.views import lineage
-from guantong.site.views import home, oversee, prove, todos
+from guantong.site.views import home, oversee, prove, todos, verifying
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -16,7 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("todo/calendar", todos.calendar_token, name="todo-token"),
     path("", include("guantong.notices.urls")),
     path("prove/", prove.receipts, name="prove"),
-    path("prove/check/", prove.check, name="check"),
+    path("prove/check/", verifying.check, name="check"),
+    path("prove/check/keys.zip", verifying.keys, name="check-keys"),
     path("prove/mine/", prove.looked_at, name="looked-at"),
     path("prove/receipts/<str:digest>/", prove.receipt, name="receipt"),
     path("prove/receipts/<str:digest>/proof", prove.proof, name="receipt-proof"),

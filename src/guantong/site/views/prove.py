@@ -1,4 +1,4 @@
-"""可举证: receipts, and the verifier as a page."""
+"""可举证: receipts and their proofs."""
 
 import json
 from hashlib import sha256
@@ -7,26 +7,19 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
 from guantong.courier.client import SyncCourier
-from guantong.evidence.keysets import KeySet
 from guantong.evidence.proofs import read_proof
-from guantong.evidence.sentences import story
-from guantong.evidence.verifier import verify
-from guantong.federation.keyset import keyset_folder
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import demand, may
 from guantong.journal.models import Receipt
 from guantong.kit import clock, envelope
-from guantong.kit.errors import GuantongError, Language
+from guantong.kit.errors import GuantongError
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.site.node import node_settings
 from guantong.site.subjects import subject_of
-
-PROOF_LIMIT = 100_000
 
 
 class ProofNotYet(GuantongError):
@@ -114,26 +107,6 @@ def proof(request: HttpRequest, digest: str) -> HttpResponse:
         content_type="text/plain; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-@require_http_methods(["GET", "POST"])
-def check(request: HttpRequest) -> HttpResponse:
-    """Anybody may check a proof file here; nothing of it is kept. Offline, ``guantong verify`` says the same."""
-    verdicts = []
-    language: Language = "en" if get_language() == "en" else "zh"
-    for file in request.FILES.getlist("proof")[:50]:
-        raw = file.read(PROOF_LIMIT + 1)[:PROOF_LIMIT]
-        verdict = verify(raw, KeySet.load(keyset_folder(node_settings())))
-        verdicts.append(
-            {
-                "name": file.name,
-                "ok": verdict.ok,
-                "sentence": story(verdict.facts, language) if verdict.ok else "",
-                "faults": [getattr(fault, language) for fault in verdict.faults],
-            }
-        )
-    context = {"verdicts": verdicts, "is_unfilled": request.method == "POST" and not verdicts}
-    return render(request, "site/check.html", context)
 
 
 @require_GET
