@@ -1,5 +1,7 @@
 """A small town for the gateway: three governments, one police department, one education bureau, one grant."""
 
+import secrets
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -35,6 +37,7 @@ class Keys:
             code: chosen.generate(f"{code}.guantong.example/node") for code in NODES
         }
         self.application = chosen.generate(f"{ENROLMENT}.example")
+        self.secret = secrets.token_urlsafe(32)
 
 
 PERSON_ITEMS = {
@@ -130,6 +133,7 @@ def bundle(keys: Keys, node: str = CITY, urls: dict[str, str] | None = None, **c
                 keys=[keys.application.public.to_text()],
                 clearance=3,
                 active=True,
+                secret="sha-256:" + sha256(keys.secret.encode()).hexdigest(),
             )
         },
         resources={PERSONS: resource(), RESIDENCE: resource(RESIDENCE, CITY, HOUSING)},

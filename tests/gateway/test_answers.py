@@ -12,9 +12,9 @@ from guantong.bundle.types import Condition
 from guantong.gateway.answers import answer, items_needed
 from guantong.gateway.comparisons import compared
 from guantong.gateway.conditions import met
-from guantong.gateway.decide import Allow, Usage, decide
+from guantong.gateway.decide import Allow, decide
 from guantong.gateway.masks import masked
-from guantong.gateway.usage import Meter, seconds_to_midnight
+from guantong.gateway.usage import Days, day_of, next_midnight
 from guantong.gateway.values import plain
 
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -119,7 +119,7 @@ def test_values(value: Any, expected: Any) -> None:
 
 def allowed(**changes: Any) -> Allow:
     grant = cast.grant(**changes.pop("grant", {}))
-    verdict = decide(cast.bundle(KEYS, grants={grant.id: grant}), cast.call(**changes), at=AT, usage=Usage())
+    verdict = decide(cast.bundle(KEYS, grants={grant.id: grant}), cast.call(**changes), at=AT)
     assert isinstance(verdict, Allow)
     return verdict
 
@@ -149,11 +149,12 @@ def test_verify_never_discloses() -> None:
     assert (given, count) == ({"matched": {"name": "unknown", "born_on": "unknown"}}, 0)
 
 
-def test_the_meter_counts_by_second_and_by_day_in_china() -> None:
-    meter = Meter()
-    meter.count("g", AT)
-    assert meter.usage("g", AT) == Usage(1, 1)
-    assert meter.usage("g", AT.replace(second=1)) == Usage(0, 1)
-    assert meter.usage("g", AT.replace(hour=15, minute=59)) == Usage(0, 1)
-    assert meter.usage("g", AT.replace(hour=16)) == Usage(0, 0), "16:00 UTC is midnight in China"
-    assert seconds_to_midnight(AT.replace(hour=15, minute=59)) == 60
+def test_days_are_those_of_china() -> None:
+    days = Days({})
+    days.count("g", 2, AT)
+    days.count("g", 3, AT.replace(hour=15, minute=59))
+    assert days.as_dict() == {"g": (day_of(AT), 2, 5)}
+    days.count("g", 1, AT.replace(hour=16))
+    assert days.as_dict() == {"g": (day_of(AT) + 1, 1, 1)}, "16:00 UTC is midnight in China"
+    now = int(AT.replace(hour=15, minute=59).timestamp())
+    assert next_midnight(now) - now == 60

@@ -8,20 +8,15 @@ import pytest
 from tests.gateway import cast
 
 from guantong.gateway.call import Consumer
-from guantong.gateway.decide import Allow, Refuse, Usage, decide
+from guantong.gateway.decide import Allow, Refuse, decide
 
 KEYS = cast.Keys()
 AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
-def judged(*, usage: Usage | None = None, grant: Any = None, call: Any = None) -> Allow | Refuse:
+def judged(*, grant: Any = None, call: Any = None) -> Allow | Refuse:
     given = cast.grant(**(grant or {}))
-    return decide(
-        cast.bundle(KEYS, grants={given.id: given}),
-        cast.call(**(call or {})),
-        at=AT,
-        usage=usage or Usage(),
-    )
+    return decide(cast.bundle(KEYS, grants={given.id: given}), cast.call(**(call or {})), at=AT)
 
 
 def by(*consumer: str) -> dict[str, Any]:
@@ -68,8 +63,6 @@ def test_the_plain_case_is_allowed() -> None:
         ({"call": {"fields": ["name", "secret"]}}, "fields_not_granted", "fields"),
         ({"call": {"fields": ["secret"]}, "grant": {"fields": ["secret"]}}, "level_above_clearance", "label"),
         ({"call": {"keys": {"phone": "1"}}}, "keys_not_declared", "keys"),
-        ({"usage": Usage(this_second=5), "grant": {"per_second": 5}}, "rate_exceeded", "rate"),
-        ({"usage": Usage(today=7), "grant": {"per_day": 7}}, "quota_exceeded", "quota"),
     ],
 )
 def test_each_rule_refuses_with_its_code(changes: dict[str, Any], code: str, rule: str) -> None:
@@ -82,6 +75,6 @@ def test_an_application_that_is_switched_off_is_refused() -> None:
     bundle = cast.bundle(KEYS)
     off = msgspec.structs.replace(bundle.applications[cast.ENROLMENT], active=False)
     bundle = msgspec.structs.replace(bundle, applications={off.id: off})
-    verdict = decide(bundle, cast.call(), at=AT, usage=Usage())
+    verdict = decide(bundle, cast.call(), at=AT)
     assert isinstance(verdict, Refuse)
     assert verdict.reason.code == "application_inactive"

@@ -12,6 +12,7 @@ from tests.gateway import cast
 from guantong.evidence import spool
 from guantong.evidence.spool import SpoolBusy, SpoolFailed
 from guantong.gateway.receipts import MARK, Ledger, Outcome, subject_digest
+from guantong.gateway.usage import day_of
 from guantong.kit import clock, envelope
 from guantong.kit.suites import INTERNATIONAL
 
@@ -59,15 +60,14 @@ async def test_chains_and_the_days_count_go_on_after_a_restart(tmp_path: Path, m
     place = tmp_path / "gateway-0" / MARK
     old = place.read_text()
     await write(first, 3)
-    first.meter.count(cast.G_PERSONS, clock.now(), 3)
     first.close()
     if mark == "lost":
         place.unlink()
     elif mark != "kept":
         place.write_text(old if mark == "old" else "{")
     again = opened(tmp_path)
+    assert again.days[cast.G_PERSONS] == (day_of(clock.now()), 3, 3), "three calls, a row each"
     assert (await write(again))[0]["n"] == 4
-    assert again.meter.usage(cast.G_PERSONS, clock.now()).today == 3
     again.close()
     assert json.loads(place.read_text())["chains"][f"{cast.G_PERSONS}/gateway-0"][0] == 4
 

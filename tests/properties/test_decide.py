@@ -1,5 +1,6 @@
 """Whatever the bundle and the call: what decide allows, an independent reading of the rules allows too."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.gateway import cast
 
 from guantong.bundle.types import Application, Bundle, Grant
 from guantong.gateway.call import Call, Consumer
-from guantong.gateway.decide import Allow, Usage, decide
+from guantong.gateway.decide import Allow, decide
 from guantong.kit import clock
 
 KEYS = cast.Keys()
@@ -75,10 +76,9 @@ bundles = st.builds(
     applications,
     grants,
 )
-usages = st.builds(Usage, mostly(0, 1, 9, 10, 11), mostly(0, 1, 9, 10, 11))
 
 
-def lawful(bundle: Bundle, call: Call, usage: Usage) -> bool:
+def lawful(bundle: Bundle, call: Call) -> bool:
     """The rules read once more, independently and in no order."""
     grant: Grant | None = bundle.grants.get(call.grant)
     application = bundle.applications.get(call.consumer.application)
@@ -103,22 +103,83 @@ def lawful(bundle: Bundle, call: Call, usage: Usage) -> bool:
         set(asked) <= set(resource.items),
         all(item.level <= application.clearance for name, item in resource.items.items() if name in asked),
         sorted(call.keys) in [sorted(lookup) for lookup in resource.lookups],
-        usage.this_second < grant.per_second,
-        usage.today < grant.per_day,
     ])  # fmt: skip
 
 
 @settings(max_examples=1500, deadline=None)
-@given(bundle=bundles, call=calls, usage=usages)
-def test_decide_allows_exactly_what_is_lawful(bundle: Bundle, call: Call, usage: Usage) -> None:
-    verdict = decide(bundle, call, at=AT, usage=usage)
-    assert isinstance(verdict, Allow) == lawful(bundle, call, usage)
+@given(bundle=bundles, call=calls)
+def test_decide_allows_exactly_what_is_lawful(bundle: Bundle, call: Call) -> None:
+    assert isinstance(decide(bundle, call, at=AT), Allow) == lawful(bundle, call)
+
+
+def drawn_bundle(draw: random.Random) -> Bundle:
+    """A bundle whose one application and one grant fit each other more often than not."""
+
+    def some(usual: Any, *others: Any) -> Any:
+        return usual if draw.random() < 0.95 else draw.choice(others)
+
+    near = [clock.rfc3339(AT + timedelta(seconds=shift)) for shift in (-1, 0, 1)]
+    grant = cast.grant(
+        resource=some(cast.PERSONS, cast.RESIDENCE, "x"),
+        provider_node=some(cast.NATION, cast.CITY),
+        consumer_node=some(cast.CITY, cast.PROVINCE),
+        consumer=some(cast.EDUCATION, cast.HOUSING),
+        applications=some([cast.ENROLMENT], [], ["other"]),
+        modes=some(["query", "verify"], ["query"], ["verify"], []),
+        fields=draw.sample([*ITEMS, "nonsense"], draw.randrange(len(ITEMS) + 1)),
+        not_before=some("2020-01-01T00:00:00Z", *near),
+        not_after=some("2099-01-01T00:00:00+08:00", *near),
+        state=some("active", "suspended", "revoked"),
+    )
+    application = Application(
+        id=cast.ENROLMENT, name="", organisation=some(cast.EDUCATION, cast.HOUSING), keys=[],
+        node=some(cast.CITY, cast.PROVINCE), clearance=draw.randrange(5), active=some(True, False),
+    )  # fmt: skip
+    return cast.bundle(KEYS, applications={application.id: application}, grants={grant.id: grant})
+
+
+def drawn_call(draw: random.Random) -> Call:
+    """A call that is right in most of its parts."""
+
+    def some(usual: Any, *others: Any) -> Any:
+        return usual if draw.random() < 0.95 else draw.choice(others)
+
+    names = draw.sample([*ITEMS, "nonsense"] if draw.random() < 0.2 else [*ITEMS], draw.randrange(4))
+    return cast.call(
+        consumer=Consumer(
+            some(cast.CITY, cast.PROVINCE, "999999"),
+            some(cast.EDUCATION, cast.HOUSING),
+            some(cast.ENROLMENT, "other"),
+        ),
+        resource=some(cast.PERSONS, cast.RESIDENCE, "x"),
+        grant=some(cast.G_PERSONS, cast.G_RESIDENCE, "x"),
+        purpose=some(cast.PURPOSE, "curiosity", ""),
+        mode=draw.choice(["query", "verify"]),
+        keys=some({"id_number": "1"}, {"name": "a", "born_on": "b"}, {"name": "a"}, {}),
+        fields=names,
+        claims=dict.fromkeys(names, "x"),
+    )
+
+
+def test_of_a_million_calls_none_is_allowed_without_a_grant_and_none_above_its_clearance() -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    draw = random.Random(seed)
+    pool = [drawn_call(draw) for _ in range(5_000)]
+    allowed = 0
+    for _ in range(1_000):
+        bundle = drawn_bundle(draw)
+        for call in draw.sample(pool, 1_000):
+            verdict = decide(bundle, call, at=AT)
+            is_allowed = isinstance(verdict, Allow)
+            assert is_allowed == lawful(bundle, call), f"seed {seed}: {call}"
+            allowed += is_allowed
+    assert allowed > 10_000, "many of them were right in every part"
 
 
 @settings(max_examples=500, deadline=None)
 @given(grant=grants, call=calls)
 def test_nothing_beyond_the_grant_is_ever_allowed(grant: Grant, call: Call) -> None:
-    verdict = decide(cast.bundle(KEYS, grants={grant.id: grant}), call, at=AT, usage=Usage())
+    verdict = decide(cast.bundle(KEYS, grants={grant.id: grant}), call, at=AT)
     if isinstance(verdict, Allow):
         assert verdict.grant is grant
         assert set(verdict.fields) <= set(grant.fields)
@@ -137,5 +198,5 @@ def test_no_grant_overrides_a_label(clearance: int, field: str) -> None:
     bundle = cast.bundle(KEYS, grants={cast.G_PERSONS: cast.grant(fields=[*cast.PERSON_ITEMS])})
     application = msgspec.structs.replace(bundle.applications[cast.ENROLMENT], clearance=clearance)
     bundle = msgspec.structs.replace(bundle, applications={application.id: application})
-    verdict = decide(bundle, cast.call(fields=[field]), at=AT, usage=Usage())
+    verdict = decide(bundle, cast.call(fields=[field]), at=AT)
     assert isinstance(verdict, Allow) == (cast.PERSON_ITEMS[field].level <= clearance)

@@ -148,22 +148,50 @@ class KeysNotDeclared(Refusal):
     en = "The resource {resource} cannot be looked up by {keys}."
 
 
-class RateExceeded(Refusal):
+class LimitReached(Refusal):
+    """A limit of the grant is used up for now; ``retry_after_s`` says for how long."""
+
+    status = 429
+
+
+class RateExceeded(LimitReached):
     """Too many calls in this second."""
 
     code = "rate_exceeded"
-    status = 429
     zh = "授权 {grant} 每秒至多 {limit} 次，请稍后再试。"
     en = "The grant {grant} allows {limit} calls a second; try again shortly."
 
 
-class QuotaExceeded(Refusal):
+class ConcurrencyExceeded(LimitReached):
+    """Too many calls at the same time."""
+
+    code = "concurrency_exceeded"
+    zh = "授权 {grant} 同时至多 {limit} 次调用，请待前面的调用结束后再试。"
+    en = "The grant {grant} allows {limit} calls at the same time; try again when one has ended."
+
+
+class QuotaExceeded(LimitReached):
     """Too many calls today."""
 
     code = "quota_exceeded"
-    status = 429
     zh = "授权 {grant} 每日至多 {limit} 次，今日已用完。"
     en = "The grant {grant} allows {limit} calls a day; today's are used up."
+
+
+class VolumeExceeded(LimitReached):
+    """Too many rows today."""
+
+    code = "volume_exceeded"
+    zh = "授权 {grant} 每日至多 {limit} 行，今日已用完。"
+    en = "The grant {grant} allows {limit} rows a day; today's are used up."
+
+
+class KeyLimitExceeded(LimitReached):
+    """The same person or thing was looked up too often today."""
+
+    code = "key_limit_exceeded"
+    zh = "授权 {grant} 对同一对象每日至多查询 {limit} 次，今日已用完。"
+    en = "The grant {grant} allows {limit} look-ups of one and the same key a day; today's are used up."
 
 
 class TooManyRows(Refusal):

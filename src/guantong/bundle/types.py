@@ -39,7 +39,11 @@ class Organisation(Statement, frozen=True):
 
 
 class Application(Statement, frozen=True):
-    """One program of an organisation, at home on one node, known by its public keys."""
+    """One program of an organisation, at home on one node, known by its public keys.
+
+    ``secret`` is the digest (``sha-256:<hex>``) of the random secret by which it may prove itself besides, empty if
+    it has none; ``rid`` the identifier by which the national platform's convention knows it (请求者标识).
+    """
 
     id: str
     name: str
@@ -48,6 +52,8 @@ class Application(Statement, frozen=True):
     keys: list[str]
     clearance: int
     active: bool
+    secret: str = ""
+    rid: str = ""
 
 
 class Item(Statement, frozen=True):
@@ -93,7 +99,11 @@ class Condition(Statement, frozen=True):
 
 
 class Grant(Statement, frozen=True):
-    """授权: who may use which fields of a resource, how, for what purpose, how much and how long."""
+    """授权: who may use which fields of a resource, how, for what purpose, how much and how long.
+
+    Limits of 0 are none: ``concurrent`` calls at one time, ``rows_per_day``, ``per_key_per_day`` look-ups of the same
+    keys. ``sids`` (服务标识) name what the grant opens in the national platform's convention.
+    """
 
     id: str
     number: str
@@ -114,6 +124,10 @@ class Grant(Statement, frozen=True):
     agreement: str
     masks: dict[str, str] = msgspec.field(default_factory=dict)
     condition: list[Condition] = msgspec.field(default_factory=list)
+    concurrent: int = 0
+    rows_per_day: int = 0
+    per_key_per_day: int = 0
+    sids: list[str] = msgspec.field(default_factory=list)
 
 
 class Bundle(Statement, frozen=True):

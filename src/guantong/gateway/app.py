@@ -1,6 +1,6 @@
 """The gateway's door: addresses, signatures, time limits, and truthful errors.
 
-``POST /v1/query`` and ``/v1/verify`` for applications, ``POST /v1/relay`` for neighbouring nodes,
+``POST /v1/query`` and ``/v1/verify`` for applications, ``/oauth2/token`` for their tokens, ``POST /v1/relay`` for nodes,
 ``GET /v1/proofs/{node}/{digest}`` and ``/v1/nodes/{node}/checkpoint`` for both, ``GET /health``, ``/ready``.
 """
 
@@ -12,18 +12,19 @@ from dataclasses import dataclass
 
 import msgspec
 
-from guantong.bundle import refusals
 from guantong.bundle.depot import Depot
-from guantong.bundle.directory import application_key, neighbour_key, node_key
+from guantong.bundle.directory import node_key
 from guantong.bundle.types import Bundle
 from guantong.gateway.call import KIND, Call
+from guantong.gateway.callers import Callers
 from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
 from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
-from guantong.gateway.usage import seconds_to_midnight
+from guantong.gateway.tokens import PATH as TOKEN_PATH
+from guantong.gateway.tokens import Tokens
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import (
     BodyTooSlow,
@@ -41,10 +42,10 @@ from guantong.kit.asgi import (
     incoming,
     read_body,
 )
-from guantong.kit.doorkeeper import Doorkeeper, bound
+from guantong.kit.doorkeeper import bound
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Verifier
 from guantong.kit.suites import SigningKey
+from guantong.kit.tokens import TokenInvalid
 
 LONGEST_BUDGET_MS = 60_000
 SHORTEST_BUDGET_MS = 50
@@ -66,22 +67,23 @@ class Gateway:
     """The ASGI application. Its parts are given; it starts and stops nothing."""
 
     def __init__(
-        self, *, node: str, key: SigningKey, url: str, depot: Depot, ledger: Ledger, switch: Switch,
-        proofs: Proofs, budget_s: float = 5.0,
+        self, *, node: str, key: SigningKey, depot: Depot, callers: Callers, tokens: Tokens, ledger: Ledger,
+        switch: Switch, proofs: Proofs, budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
         self._key = key
-        self._url = url.rstrip("/")
+        self._callers = callers
+        self._tokens = tokens
         self._depot = depot
         self._ledger = ledger
         self._switch = switch
         self._proofs = proofs
         self._budget_ms = int(budget_s * 1000)
-        self._door = Doorkeeper()
         self._posts: dict[str, Callable[[Visit], Awaitable[Outgoing]]] = {
             "/v1/query": self._query,
             "/v1/verify": self._verify,
             "/v1/relay": self._relayed,
+            TOKEN_PATH: self._token,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,9 +130,9 @@ class Gateway:
         visit = Visit(head, b"", call, deadline)
         match head.path.split("/"):
             case ["", "v1", "proofs", node, digest]:
-                return await self._proofs.proof(node, digest, *self._asker(visit))
+                return await self._proofs.proof(node, digest, *await self._asker(visit))
             case ["", "v1", "nodes", node, "checkpoint"]:
-                return await self._proofs.checkpoint(node, *self._asker(visit))
+                return await self._proofs.checkpoint(node, *await self._asker(visit))
         raise PathUnknown
 
     # ── the doors ──
@@ -144,16 +146,16 @@ class Gateway:
     async def _asked(self, visit: Visit, shape: type[Query] | type[Verify]) -> Outgoing:
         """An application's question."""
         bundle = self._bundle()
-        keyid = self._admitted(visit, lambda found: _application_key(bundle, found))
+        name = await self._callers.application(visit.head, visit.body, bundle)
         question = read(visit.body, shape)
-        call = call_of(question, bundle.applications[keyid], visit.call)
+        call = call_of(question, bundle.applications[name], visit.call)
         asked = self._ledger.asked(call)
         return _told(call, await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline)))
 
     async def _relayed(self, visit: Visit) -> Outgoing:
         """A call that a neighbour hands over."""
         bundle = self._bundle()
-        peer = self._admitted(visit, lambda found: neighbour_key(bundle, found), covering=(BUDGET, PATH))
+        peer = await self._callers.neighbour(visit.head, visit.body, bundle)
         path = self._path(visit.head)
         call = _signed_call(visit.body, bundle)
         behind = call.consumer.node
@@ -165,11 +167,15 @@ class Gateway:
         )
         return _told(call, await self._switch.answer(question))
 
-    def _asker(self, visit: Visit) -> tuple[Bundle, tuple[str, ...], float]:
+    async def _token(self, visit: Visit) -> Outgoing:
+        """An application proves itself and gets a token."""
+        return await self._tokens.answer(visit.head, visit.body, self._bundle())
+
+    async def _asker(self, visit: Visit) -> tuple[Bundle, tuple[str, ...], float]:
         """Whoever asks for a proof must be an application of this node or a neighbour."""
         bundle = self._bundle()
         path = self._path(visit.head) if PATH in visit.head.headers else ()
-        self._admitted(visit, lambda found: _application_key(bundle, found) or neighbour_key(bundle, found))
+        await self._callers.either(visit.head, visit.body, bundle)
         return bundle, path, visit.deadline
 
     # ── what every door needs ──
@@ -178,14 +184,6 @@ class Gateway:
         if self._depot.bundle is None:
             raise NotReady
         return self._depot.bundle
-
-    def _admitted(
-        self, visit: Visit, find_key: Callable[[str], Verifier | None], covering: tuple[str, ...] = ()
-    ) -> str:
-        return self._door.admit(self._request(visit.head), visit.body, find_key, covering=covering)
-
-    def _request(self, head: Incoming) -> Request:
-        return Request(head.method, self._url + head.path, head.headers)
 
     def _budget(self, head: Incoming) -> int:
         """The time that the call may take, in milliseconds; never more than a minute."""
@@ -208,24 +206,17 @@ class Gateway:
             "hops": [msgspec.Raw(hop) for hop in no.hops] if no else [],
         }
         headers = {}
-        if error.code == refusals.RateExceeded.code:
-            headers["retry-after"] = "1"
-        elif error.code == refusals.QuotaExceeded.code:
-            headers["retry-after"] = str(seconds_to_midnight(clock.now()))
+        if "retry_after_s" in error.details:
+            headers["retry-after"] = str(error.details["retry_after_s"])
+        elif error.code == TokenInvalid.code:
+            headers["www-authenticate"] = 'Bearer error="invalid_token"'
         return as_json(error.status, said, headers)
 
     def _signed(self, head: Incoming, answer: Outgoing) -> Outgoing:
         """The answer, bound to its request by this node's signature if the request was signed too."""
         if "signature" not in head.headers:
             return answer
-        return bound(answer, self._request(head), self._key, self._node)
-
-
-def _application_key(bundle: Bundle, keyid: str) -> Verifier | None:
-    application = bundle.applications.get(keyid)
-    if application is None or application.node != bundle.node:
-        return None
-    return application_key(application)
+        return bound(answer, self._callers.request(head), self._key, self._node)
 
 
 def _signed_call(sealed: bytes, bundle: Bundle) -> Call:

@@ -1,7 +1,7 @@
 """May this call be answered? A pure function over the bundle, in a fixed order; it says which rule decided.
 
 identity → application → resource → grant in force → purpose → mode → fields ⊆ grant → keys declared
-→ label dominance (强制访问控制; no grant overrides it) → rate and quota.
+→ label dominance (强制访问控制; no grant overrides it). How much of it, is for :mod:`guantong.gateway.limits`.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,6 @@ from guantong.bundle.deciding import Stopped
 from guantong.bundle.refusals import Refusal
 from guantong.bundle.types import Bundle, Condition, Grant, Resource
 from guantong.gateway.call import Call
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How often a grant was used before this call: in this second, and on this day."""
-
-    this_second: int = 0
-    today: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +35,8 @@ class Refuse:
     rule: str
 
 
-def decide(bundle: Bundle, call: Call, *, at: datetime, usage: Usage) -> Allow | Refuse:
-    """Judge ``call`` by ``bundle`` at the moment ``at``; ``usage`` is that of the call's grant so far."""
+def decide(bundle: Bundle, call: Call, *, at: datetime) -> Allow | Refuse:
+    """Judge ``call`` by ``bundle`` at the moment ``at``."""
     consumer, fields = call.consumer, tuple(call.wanted)
     try:
         application = deciding.application_of(
@@ -57,7 +49,6 @@ def decide(bundle: Bundle, call: Call, *, at: datetime, usage: Usage) -> Allow |
         deciding.check_fields(grant, resource, fields)
         _keys(resource, call)
         deciding.check_dominance(application, resource, fields)
-        _rate_and_quota(grant, usage)
     except Stopped as stop:
         return Refuse(stop.reason, stop.rule)
     masks = deciding.masks_of(grant, resource, fields)
@@ -72,10 +63,3 @@ def _keys(resource: Resource, call: Call) -> None:
         raise Stopped(
             "keys", refusals.KeysNotDeclared(resource=resource.code, keys=deciding.listed(call.keys))
         )
-
-
-def _rate_and_quota(grant: Grant, usage: Usage) -> None:
-    if usage.this_second >= grant.per_second:
-        raise Stopped("rate", refusals.RateExceeded(grant=grant.id, limit=grant.per_second))
-    if usage.today >= grant.per_day:
-        raise Stopped("quota", refusals.QuotaExceeded(grant=grant.id, limit=grant.per_day))

@@ -20,11 +20,17 @@ from guantong.bundle.depot import Accepted, Depot, Rejected
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier
 from guantong.gateway.app import Gateway
+from guantong.gateway.callers import Callers
+from guantong.gateway.limits.counts import Counts
+from guantong.gateway.limits.limits import Limits
+from guantong.gateway.limits.redis import RedisCounts
+from guantong.gateway.limits.table import SharedTable
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
+from guantong.gateway.tokens import Tokens
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey, suite
 
@@ -42,6 +48,7 @@ class Parts:
     gateway: Gateway
     depot: Depot
     ledger: Ledger
+    counts: Counts
     sources: Sources
     courier: Courier
     log_url: str
@@ -73,17 +80,34 @@ def parts_of(settings: Settings, number: int) -> Parts:
     sources = Sources(lambda: read_secrets(settings.home / "sources.json"))
     courier = Courier([], timeout_s=60)
     relay = Relay(settings.node, key, courier)
+    counts = counts_of(settings)
+    limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
+    url = settings.gateway_url.rstrip("/")
+    tokens = Tokens(settings.node, url, key, counts)
     gateway = Gateway(
         node=settings.node,
         key=key,
-        url=settings.gateway_url,
         depot=depot,
+        callers=Callers(url, tokens, counts),
+        tokens=tokens,
         ledger=ledger,
-        switch=Switch(settings.node, ledger, sources, relay),
+        switch=Switch(settings.node, ledger, limits, sources, relay),
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
         budget_s=settings.call_budget_s,
     )
-    return Parts(gateway, depot, ledger, sources, courier, settings.log_url)
+    return Parts(gateway, depot, ledger, counts, sources, courier, settings.log_url)
+
+
+def counts_of(settings: Settings) -> Counts:
+    """Where the processes of this node's gateway count together: one machine's memory, or a server for many."""
+    if not settings.limits_url:
+        return SharedTable(settings.home / "run" / "counts")
+    password = (
+        read_secrets(Path(settings.limits_credentials)).get("password", "")
+        if settings.limits_credentials
+        else ""
+    )
+    return RedisCounts(settings.limits_url, password, node=settings.node)
 
 
 async def serve(
@@ -118,6 +142,7 @@ async def serve(
             await watching
         await parts.courier.close()
         await parts.sources.close()
+        await parts.counts.close()
         parts.ledger.close()
 
 

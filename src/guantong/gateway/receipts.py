@@ -16,7 +16,7 @@ from guantong.bundle.types import Bundle
 from guantong.evidence import spool as spooling
 from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call
-from guantong.gateway.usage import Meter
+from guantong.gateway.usage import Day, Days
 from guantong.kit import canonical, clock, envelope
 from guantong.kit.durable import replace_news
 from guantong.kit.suites import SigningKey, Suite
@@ -45,10 +45,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call as it arrived, with the digest under which receipts know it."""
+    """A call as it arrived, with the digest under which receipts know it and the pseudonym of whom it is about."""
 
     call: Call
     digest: str
+    subject: str
 
 
 def subject_digest(subject_key: bytes, keys: Mapping[str, str]) -> str:
@@ -78,8 +79,8 @@ class Ledger:
         self._mask_salts: dict[str, bytes] = {}
         self._in_flight = 0
         self._is_stale = False
-        self.meter = Meter()
-        self._recover(self.meter)
+        self.days: dict[str, Day] = self._recover()
+        """The day's use of each grant as this process's receipts told it at the start."""
 
     def digest(self, raw: bytes) -> str:
         """The digest of ``raw`` in this node's suite."""
@@ -87,7 +88,7 @@ class Ledger:
 
     def asked(self, call: Call) -> Asked:
         """The call with its request digest, over its canonical form."""
-        return Asked(call, self.digest(canonical.dumps(call)))
+        return Asked(call, self.digest(canonical.dumps(call)), self.subject(call.keys))
 
     def mask_salt(self, grant: str) -> bytes:
         """The salt of a grant's hashes: the same as long as the node keeps its subject key."""
@@ -113,7 +114,7 @@ class Ledger:
     def close(self) -> None:
         """Write what waits, and mark where the chains stand so that the next start is quick."""
         self._spool.close()
-        self._recover(Meter())
+        self._recover()
 
     async def _append(self, body: dict[str, Any]) -> bytes:
         self._refresh()
@@ -139,7 +140,7 @@ class Ledger:
         if self._in_flight:
             raise SpoolFailed(why="an earlier write failed")
         self._chains.clear()
-        self._recover(Meter())
+        self._recover()
         self._is_stale = False
 
     def _body(self, role: Role, asked: Asked, bundle: Bundle, outcome: Outcome) -> dict[str, Any]:
@@ -168,7 +169,7 @@ class Ledger:
             "grant": call.grant,
             "purpose": call.purpose,
             "case": call.case,
-            "subject": self.subject(call.keys),
+            "subject": asked.subject,
             "request": asked.digest,
             "answer": outcome.answer,
             "rows": outcome.rows,
@@ -181,24 +182,25 @@ class Ledger:
             body["provider_receipt"] = outcome.provider_receipt
         return body
 
-    def _recover(self, meter: Meter) -> None:
-        """Read the receipts since the last mark, then set a new mark."""
+    def _recover(self) -> dict[str, Day]:
+        """Read the receipts since the last mark, then set a new mark; the days that they tell of."""
         mark = self._folder / self._writer / MARK
-        state: dict[str, Any] = {"offset": 0, "chains": {}, "days": {}}
+        offset, days = 0, Days({})
+        self._chains = {}
         # The mark only shortens the way: without it the spool is read from its beginning.
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            state = json.loads(mark.read_text("utf-8"))
-        self._chains = {chain: (number, digest) for chain, (number, digest) in state["chains"].items()}
-        meter.restore(state["days"])
-        for spooled in spooling.read(self._folder, self._writer, state["offset"]):
-            state["offset"] = spooled.next_offset
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+            kept = json.loads(mark.read_text("utf-8"))
+            chains = {chain: (number, digest) for chain, (number, digest) in kept["chains"].items()}
+            offset, days, self._chains = kept["offset"], Days(kept["days"]), chains
+        for spooled in spooling.read(self._folder, self._writer, offset):
+            offset = spooled.next_offset
             statement = envelope.read(spooled.record)
             if statement.kind == KIND:
-                self._remember(statement.body, spooled.record, meter)
-        state["chains"], state["days"] = self._chains, meter.days()
-        replace_news(mark, json.dumps(state))
+                self._remember(statement.body, spooled.record, days)
+        replace_news(mark, json.dumps({"offset": offset, "chains": self._chains, "days": days.as_dict()}))
+        return days.as_dict()
 
-    def _remember(self, body: Mapping[str, Any], raw: bytes, meter: Meter) -> None:
+    def _remember(self, body: Mapping[str, Any], raw: bytes, days: Days) -> None:
         self._chains[body["chain"]] = (body["n"], self.digest(raw))
         if body["decision"] == "allow":
-            meter.count(body["grant"], clock.parse(body["at"]))
+            days.count(body["grant"], body["rows"], clock.parse(body["at"]))

@@ -7,12 +7,15 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Bundle
 from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.answers import Answer, answer, items_needed
 from guantong.gateway.decide import Allow, Refuse, decide
 from guantong.gateway.faults import TimeIsUp
+from guantong.gateway.limits.limits import Limits
 from guantong.gateway.proving import prove_answer, prove_receipt, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome, Role
 from guantong.gateway.relay import PeerSaidNo, Relay
@@ -66,36 +69,49 @@ class NotAnswered(Exception):
 class Switch:
     """Answers calls by the bundle they came under."""
 
-    def __init__(self, node: str, ledger: Ledger, sources: Sources, relay: Relay) -> None:
+    def __init__(self, node: str, ledger: Ledger, limits: Limits, sources: Sources, relay: Relay) -> None:
         self._node = node
         self._ledger = ledger
+        self._limits = limits
         self._sources = sources
         self._relay = relay
 
     async def answer(self, question: Question) -> Answered:
         """The answer to ``question``; NotAnswered with the reason and its receipt otherwise."""
         at = clock.now()
-        meter = self._ledger.meter
-        call = question.asked.call
-        verdict = decide(question.bundle, call, at=at, usage=meter.usage(call.grant, at))
-        resource = question.bundle.resources.get(call.resource)
+        asked, bundle = question.asked, question.bundle
+        verdict = decide(bundle, asked.call, at=at)
+        resource = bundle.resources.get(asked.call.resource)
         is_mine = resource is not None and resource.node == self._node
         role: Role = "provider" if is_mine else question.arrived_as
+        place = b""
+        if isinstance(verdict, Allow):
+            try:
+                left = question.deadline - asyncio.get_running_loop().time()
+                place = await self._limits.admit(verdict.grant, asked.subject, at, seconds=left)
+            except Stopped as stop:
+                verdict = Refuse(stop.reason, stop.rule)
+            except GuantongError as fault:
+                receipt = await self._left(question, role, _fault(verdict, fault))
+                raise NotAnswered(fault, self._node, receipt) from None
         if isinstance(verdict, Refuse):
             receipt = await self._left(question, role, _refusal(verdict))
             raise NotAnswered(verdict.reason, self._node, receipt)
-        meter.count(call.grant, at)
-        if is_mine:
-            return await self._provided(question, verdict)
-        return await self._handed_over(question, verdict, role)
+        try:
+            if is_mine:
+                return await self._provided(question, verdict, at)
+            return await self._handed_over(question, verdict, role)
+        finally:
+            await self._limits.over(place)
 
     # ── this node holds the data ──
 
-    async def _provided(self, question: Question, allow: Allow) -> Answered:
+    async def _provided(self, question: Question, allow: Allow, at: datetime) -> Answered:
         asked = question.asked
         try:
             rows = await self._rows(question, allow)
             given, count = answer(asked.call, allow, rows, self._ledger.mask_salt(allow.grant.id))
+            await self._limits.delivered(allow.grant, count, at)
         except GuantongError as fault:
             receipt = await self._left(question, "provider", _fault(allow, fault))
             raise NotAnswered(fault, self._node, receipt) from None

@@ -85,6 +85,11 @@ class Settings:
     exchange_url: str = ""
     # Processes that answer calls; each keeps its own chain of receipts.
     gateway_workers: int = 1
+    # Server (redis://host:port/db, Valkey or Redis) where gateways on several machines count calls together; empty means
+    # that the processes of one machine share their counts in the node's folder.
+    limits_url: str = ""
+    # File (mode 0600) with that server's password as JSON.
+    limits_credentials: str = ""
     # Batch jobs that run at the same time; each may hold about 150 MB.
     jobs_at_once: int = 2
     # Batch jobs that the timetable has read or fill one source at the same time; 0 means no limit.
@@ -203,6 +208,15 @@ class Settings:
         yield "web_workers", 1 <= self.web_workers <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "web_threads", 1 <= self.web_threads <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
+        is_counter = (
+            urlsplit(self.limits_url).scheme in {"", "redis", "rediss"} and "@" not in self.limits_url
+        )
+        yield (
+            "limits_url",
+            is_counter,
+            "应为 redis:// 或 rediss:// 地址，不含口令",
+            "a redis:// or rediss:// address without a password is wanted",
+        )
         yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"
         is_rule = self.catalogue_code_rule in {"guide", "loose"}
@@ -269,6 +283,8 @@ class Settings:
         yield "notice_webhooks", is_secret_hook, "正式环境须用 https", "https is required in production"
         is_plain = urlsplit(self.search_url).scheme == "http"
         yield "search_url", not is_plain, "正式环境须用 https", "https is required in production"
+        is_bare = urlsplit(self.limits_url).scheme == "redis" and not self._is_local(self.limits_url)
+        yield "limits_url", not is_bare, "正式环境须用 rediss", "rediss is required in production"
         is_open = "endpoint=http:" in self.staging_url.lower()
         yield "staging_url", not is_open, "正式环境须用 https", "https is required in production"
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"
@@ -277,6 +293,10 @@ class Settings:
         for name in ("web_url", "gateway_url", "log_url", "exchange_url"):
             is_https = urlsplit(getattr(self, name)).scheme == "https"
             yield name, is_https, "正式环境须用 https", "https is required in production"
+
+    @staticmethod
+    def _is_local(address: str) -> bool:
+        return urlsplit(address).hostname in {"127.0.0.1", "::1", "localhost"}
 
     def _hooks(self) -> list[str]:
         return [each for each in self.notice_webhooks.split(",") if each.strip()]
