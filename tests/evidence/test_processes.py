@@ -38,10 +38,12 @@ def free_port():
 
 
 @contextlib.asynccontextmanager
-async def served(folder, spool_folder, key, port, *, witness=None):
+async def served(folder, spool_folder, key, port, *, witness=None, following=None):
     log = Log(folder, spool_folder, key)
     async with Courier([]) as courier, Running(log, CourierSend(log, courier)) as running:
-        config = uvicorn.Config(LogServer(running, witness), port=port, lifespan="off", log_level="error")
+        config = uvicorn.Config(
+            LogServer(running, witness, following), port=port, lifespan="off", log_level="error"
+        )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it no other way

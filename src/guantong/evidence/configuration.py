@@ -1,11 +1,12 @@
-"""The two files that a person or the control plane writes for a log, read again whenever they change.
+"""The files that a person or the control plane writes for a log, read again whenever they change.
 
 ``policy``: a C2SP tlog-policy that names this log's witnesses with their addresses and the quorum. Without
 the file, nobody witnesses. ``known-logs``: the logs that this node witnesses, one verifier key a line,
-``#`` comments.
+``#`` comments. ``followed``: the logs whose tiles this node reads, verifier keys and address, one log a line.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -55,6 +56,31 @@ def policy_file(path: Path) -> Reread[Policy]:
 def known_logs_file(path: Path) -> Reread[Mapping[str, VerifyKey]]:
     """The logs that this node witnesses, by key reference."""
     return Reread(path, read_keys, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A log to follow: by which keys it may sign, and where it is reached."""
+
+    origin: str
+    keys: Mapping[str, VerifyKey]
+    url: str
+
+
+def followed_file(path: Path) -> Reread[tuple[Followed, ...]]:
+    """The logs that this node follows."""
+    return Reread(path, read_followed, ())
+
+
+def read_followed(text: str) -> tuple[Followed, ...]:
+    """Lines of an address and one or more verifier keys of one log."""
+    found = []
+    for line in text.split("\n"):
+        words = line.split()
+        if len(words) > 1 and not line.startswith("#"):
+            url, keys = words[0], [VerifyKey.from_text(word) for word in words[1:]]
+            found.append(Followed(keys[0].name, {key.ref: key for key in keys}, url.rstrip("/")))
+    return tuple(found)
 
 
 def read_keys(text: str) -> Mapping[str, VerifyKey]:

@@ -2,22 +2,25 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from guantong.courier.client import Courier, Reply
-from guantong.evidence.configuration import known_logs_file
+from guantong.evidence.configuration import followed_file, known_logs_file
+from guantong.evidence.following import WRITER, Alarms, Following
 from guantong.evidence.log import Log
 from guantong.evidence.running import Running
 from guantong.evidence.server import LogServer
+from guantong.evidence.spool import Spool
 from guantong.evidence.witness import Witness
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey
 
 LOG_KEY = "log.key"
+NODE_KEY = "node.key"
 WITNESS_KEY = "witness.key"
 
 
@@ -25,8 +28,8 @@ def run_log(settings: Settings) -> None:
     """Run the node's log until the process is told to stop.
 
     Keys are ``keys/log.key`` and, if the node witnesses for others, ``keys/witness.key``; the log's folder
-    holds ``policy`` (a C2SP tlog-policy) and ``known-logs`` (verifier keys, one a line), both read again
-    when changed.
+    holds ``policy`` (a C2SP tlog-policy), ``known-logs`` (verifier keys, one a line) and ``followed`` (address and
+    verifier keys of a log to follow, one log a line), all read again when changed.
     """
     asyncio.run(_run(settings))
 
@@ -35,9 +38,14 @@ async def _run(settings: Settings) -> None:
     log = Log(settings.log_folder, settings.spool_folder, read_key(settings.key_folder / LOG_KEY))
     witness = _witness(settings)
     try:
-        async with Courier([]) as courier, Running(log, CourierSend(log, courier)) as running:
+        async with (
+            Courier([]) as courier,
+            Courier([]) as reader,
+            Running(log, CourierSend(log, courier)) as running,
+            _following(settings, witness, reader) as following,
+        ):
             config = uvicorn.Config(
-                LogServer(running, witness),
+                LogServer(running, witness, following),
                 host=settings.host,
                 port=settings.log_port,
                 lifespan="off",
@@ -79,6 +87,20 @@ def _witness(settings: Settings) -> Witness | None:
         return None
     known = known_logs_file(settings.log_folder / "known-logs")
     return Witness(settings.log_folder / "witness.sqlite", read_key(path), known.current)
+
+
+@asynccontextmanager
+async def _following(
+    settings: Settings, witness: Witness | None, courier: Courier
+) -> AsyncIterator[Following]:
+    """Follow the logs that are listed, and put alarms on record under the node's key."""
+    listed = followed_file(settings.log_folder / "followed")
+    node = settings.key_folder / NODE_KEY
+    key = read_key(node if node.exists() else settings.key_folder / LOG_KEY)
+    with Spool(settings.spool_folder, WRITER) as spool:
+        alarms = Alarms(spool, settings.node, key)
+        async with Following(settings.log_folder / "mirrors", listed, courier, witness, alarms) as following:
+            yield following
 
 
 class CourierSend:

@@ -53,6 +53,10 @@ _PROVED = {
         "协议没有超出使用方的申请与承诺；承诺的签名也成立。",
         "The agreement gives no more than was asked and pledged; the pledge's signatures hold, too.",
     ),
+    "two_histories": (
+        "日志的签名在两个互相矛盾的检查点上都成立。",
+        "The log's signature holds on two checkpoints that exclude each other.",
+    ),
     "document": ("文书就是签署的那一份。", "The document is the one that was signed."),
     "export_whole": (
         "导出的每个文件都在签名清单中，一个不多、一个不少、一字未改。",
@@ -72,6 +76,10 @@ _LIMITS = {
     "agreement": (
         "它证明当时约定了什么，不说明授权此后是否变更、暂停或撤销。",
         "It proves what was agreed then, not whether the grant was changed, suspended or revoked afterwards.",
+    ),
+    "accusation": (
+        "它证明该日志对不同的人出示过不同的历史，不说明哪一段是真的，也不说明是谁所为。",
+        "It proves that the log showed different histories, not which of them is true, nor who did it.",
     ),
     "pledge": (
         "它证明使用方申请并承诺了什么，不说明是否获得授权。",
@@ -108,6 +116,7 @@ _NAMES = {
     "guantong/pledge@v1": ("使用承诺", "pledge"),
     "guantong/export@v1": ("导出清单", "manifest of an export"),
     "guantong/act@v1": ("留痕", "journal entry"),
+    "guantong/accusation@v1": ("对日志的指控", "accusation of a log"),
     "guantong/alert@v1": ("告警", "alert"),
     "guantong/uses@v1": ("本人数据使用情况", "uses of one's own data"),
 }
@@ -155,6 +164,8 @@ def limits(facts: Mapping[str, Any], language: Language) -> str:
 def story(facts: Mapping[str, Any], language: Language) -> str:
     """The sentence for a file that verified; ``facts`` are those of the verdict."""
     body = facts["body"]
+    if facts["form"] == "accusation":
+        return _accused(facts, language)
     if facts["form"] in {"agreement", "pledge"}:
         return _agreed(facts, body, language)
     if facts["kind"] == "guantong/export@v1":
@@ -185,6 +196,14 @@ def _place_en(facts: Mapping[str, Any]) -> str:
     if facts["form"] != "proof":
         return "the signature holds; the file does not tell a place in a log"
     return f"the record is entry {facts['index'] + 1} of the log {facts['origin']}, {_cosigned_en(facts)}"
+
+
+def _accused(facts: Mapping[str, Any], language: Language) -> str:
+    """The sentence for a proof that a log signed two histories."""
+    (larger, smaller), log = facts["sizes"], facts["origin"]
+    if language == "en":
+        return f"the log {log} signed two histories: trees of {larger} and of {smaller} entries that exclude each other."
+    return f"日志 {log} 签署了两段互相矛盾的历史：一棵 {larger} 条的树和一棵 {smaller} 条的树不能并存。"
 
 
 def _agreed(facts: Mapping[str, Any], body: Mapping[str, Any], language: Language) -> str:

@@ -1,7 +1,8 @@
 """The log's HTTP face, a plain ASGI application: tiles and checkpoint, proofs by digest, witnessing.
 
 ``GET /checkpoint``, ``/tile/…`` (https://c2sp.org/tlog-tiles), ``/proof/<sha256 hex>``
-(https://c2sp.org/tlog-proof without extra data), ``/health``; ``POST /add-checkpoint``
+(https://c2sp.org/tlog-proof without extra data), ``/mirror/<name>/…`` (checkpoint and tiles of a log that is followed
+here), ``/health``; ``POST /add-checkpoint``
 (https://c2sp.org/tlog-witness).
 """
 
@@ -10,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from guantong.evidence.following import Following
 from guantong.evidence.log import Log
 from guantong.evidence.running import Running
 from guantong.evidence.tiles import read_tile_path
@@ -57,10 +59,11 @@ class RequestTooLong(GuantongError):
 class LogServer:
     """The application. ``witness`` is None on a node that cosigns for nobody."""
 
-    def __init__(self, running: Running, witness: Witness | None) -> None:
+    def __init__(self, running: Running, witness: Witness | None, following: Following | None = None) -> None:
         self._running = running
         self._log: Log = running.log
         self._witness = witness
+        self._following = following
 
     async def __call__(self, scope: Scope, receive: Receive, send: SendEvent) -> None:
         """One HTTP request."""
@@ -91,6 +94,8 @@ class LogServer:
             return await asyncio.to_thread(self._tile, path.removeprefix("/tile/"))
         if path.startswith("/proof/"):
             return await asyncio.to_thread(self._proof, path.removeprefix("/proof/"))
+        if path.startswith("/mirror/"):
+            return await asyncio.to_thread(self._mirrored, path.removeprefix("/mirror/"))
         if path == "/health":
             return await asyncio.to_thread(self._health)
         raise NothingHere
@@ -113,6 +118,18 @@ class LogServer:
             raise NothingHere
         return Answer(200, found, _BYTES)
 
+    def _mirrored(self, path: str) -> Answer:
+        """What this node has verified of a log that it follows: from here that log can be repaired."""
+        name, _, rest = path.partition("/")
+        mirror = self._following.mirror(name) if self._following else None
+        tile = read_tile_path(rest.removeprefix("tile/")) if rest.startswith("tile/") else None
+        if mirror and mirror.note and rest == "checkpoint":
+            return Answer(200, mirror.note, TEXT_TYPE)
+        found = mirror.tile(tile) if mirror and tile else None
+        if found is None:
+            raise NothingHere
+        return Answer(200, found, _BYTES)
+
     def _proof(self, digest: str) -> Answer:
         if not _DIGEST.match(digest):
             raise NothingHere
@@ -131,6 +148,7 @@ class LogServer:
                 "policy": str(log.policy_trouble) if log.policy_trouble else None,
                 "writers": troubles,
                 "witnesses": dict(running.cosigning.troubles),
+                "followed": dict(self._following.troubles) if self._following else {},
             },
         }
         return Answer(503 if running.trouble or troubles else 200, dumps(said), _JSON)

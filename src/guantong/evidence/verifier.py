@@ -8,7 +8,7 @@ The command is :mod:`guantong.evidence.verifying`, the page that of the same nam
 
 from hashlib import sha256
 
-from guantong.evidence import merkle, notes
+from guantong.evidence import accusations, merkle, notes
 from guantong.evidence.agreements import (
     AGREEMENT_KIND,
     PLEDGE_KIND,
@@ -23,6 +23,7 @@ from guantong.evidence.proofs import Sketch, leaf_of, survey
 from guantong.evidence.verdicts import DocumentAlone, Examination, Fault, FileUnknown, Verdict
 from guantong.kit import envelope
 from guantong.kit.envelope import NotAnEnvelope
+from guantong.kit.errors import GuantongError
 
 __all__ = ["Fault", "Verdict", "verify"]
 
@@ -33,11 +34,14 @@ def verify(data: bytes, keys: KeySet, document: bytes | None = None) -> Verdict:
     """Examine a file by what is in it, whatever its name; report every fault.
 
     A proof file is a C2SP tlog-proof with the signed record as extra data. A signed statement by itself (a receipt,
-    an agreement or pledge, an export's manifest) is examined as such; ``document`` is an agreement's PDF.
+    an agreement or pledge, an export's manifest) is examined as such; ``document`` is an agreement's PDF. An accusation
+    is good if it proves that a log signed two histories.
     """
     seen = Examination(keys)
     if data.startswith(_STATEMENT):
         _examine_statement(data, document, seen)
+    elif data.startswith(accusations.START):
+        _examine_accusation(data, seen)
     elif data.startswith(_DOCUMENT):
         seen.fault_of(DocumentAlone())
     elif _PROOF in data[:64]:
@@ -71,6 +75,18 @@ def _examine_statement(data: bytes, document: bytes | None, seen: Examination) -
         tests = ("both_signed", *(("within_pledge",) if is_agreement else ()))
         for test in (*tests, *(("document",) if is_agreement and document is not None else ())):
             seen.passed(test)
+
+
+def _examine_accusation(data: bytes, seen: Examination) -> None:
+    seen.facts |= {"form": "accusation", "kind": accusations.KIND, "body": {}}
+    keys = [party.key for policy in seen.keys.policies for party in policy.logs]
+    try:
+        larger, smaller = accusations.check_accusation(accusations.read_accusation(data), keys)
+    except GuantongError as fault:
+        seen.fault_of(fault)
+        return
+    seen.facts |= {"origin": larger.origin, "sizes": [larger.size, smaller.size]}
+    seen.passed("two_histories")
 
 
 def _examine_proof(sketch: Sketch, seen: Examination) -> None:

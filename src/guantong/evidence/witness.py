@@ -27,6 +27,8 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 _MOST_SUSPICIONS = 1000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS cosigned (origin TEXT PRIMARY KEY, note BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS told (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS suspicion (at TEXT NOT NULL, origin TEXT NOT NULL, request BLOB NOT NULL);
 """
 
@@ -38,6 +40,21 @@ class Answer:
     status: int
     body: bytes
     content_type: str = TEXT_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A signed request that did not fit what was cosigned before; ``number`` grows."""
+
+    number: int
+    at: str
+    origin: str
+    request: bytes
+
+    @property
+    def note(self) -> bytes:
+        """The checkpoint that was refused, as the log signed it."""
+        return self.request.partition(b"\n\n")[2]
 
 
 class _Refused(Exception):
@@ -68,7 +85,7 @@ class Witness:
         except _Refused as refused:
             return refused.answer
         try:
-            self._remember(old, path, checkpoint)
+            self._remember(old, path, checkpoint, note.to_bytes())
         except _Refused as refused:
             if refused.is_suspicious:
                 self._suspect(checkpoint.origin, request)
@@ -80,6 +97,26 @@ class Witness:
         """The largest tree of that log that was cosigned here: size and root."""
         with self._lock:
             return self._seen(origin)
+
+    def note(self, origin: str) -> bytes | None:
+        """The checkpoint of that log that was cosigned here last, as the log signed it."""
+        with self._lock:
+            row = self._database.execute("SELECT note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def untold(self) -> list[Suspicion]:
+        """The suspicions that nobody has been told of yet; see :meth:`told`."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT rowid, at, origin, request FROM suspicion"
+                " WHERE rowid > coalesce((SELECT number FROM told), 0) ORDER BY rowid"
+            ).fetchall()
+        return [Suspicion(*row) for row in rows]
+
+    def told(self, number: int) -> None:
+        """People have been told of every suspicion up to this one."""
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO told VALUES (1, ?)", (number,))
 
     def suspicions(self) -> list[tuple[str, str, bytes]]:
         """Signed requests that did not fit what was seen before: time, origin, the request itself."""
@@ -105,7 +142,7 @@ class Witness:
         if not note.signed_by(keys):
             raise _Refused(403, "no signature by a known key of this log")
 
-    def _remember(self, old: int, path: list[Hash], checkpoint: Checkpoint) -> None:
+    def _remember(self, old: int, path: list[Hash], checkpoint: Checkpoint, note: bytes) -> None:
         # Look and store under one lock in one transaction: two requests at once must not roll the log back.
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
@@ -114,6 +151,9 @@ class Witness:
                 self._database.execute(
                     "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)",
                     (checkpoint.origin, checkpoint.size, checkpoint.root),
+                )
+                self._database.execute(
+                    "INSERT OR REPLACE INTO cosigned VALUES (?, ?)", (checkpoint.origin, note)
                 )
                 self._database.execute("COMMIT")
             except BaseException:

@@ -26,13 +26,19 @@ def write_keyset(folder: Path) -> None:
 
 
 def write_log_files(settings: Settings) -> None:
-    """Tell this node's log whom to ask for cosignatures, and whose logs it may cosign itself."""
+    """Tell this node's log whom to ask for cosignatures, whose logs it may cosign, and whose it follows: those it
+    witnesses, so that what it cosigned and what everybody reads are compared.
+    """
     nodes = {node.code: node for node in Node.objects.filter(is_confirmed=True)}
     own = nodes[settings.node]
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     _replace(settings.log_folder / "policy", policy_of(own, _witnesses(own, nodes), with_urls=True))
     near = [node for node in nodes.values() if node.relation in {Relation.PARENT, Relation.CHILD}]
     _replace(settings.log_folder / "known-logs", "".join(f"{node.log_key}\n" for node in near))
+    watched = [node for node in near if own in _witnesses(node, nodes)]
+    _replace(
+        settings.log_folder / "followed", "".join(f"{node.log_url} {node.log_key}\n" for node in watched)
+    )
 
 
 def policy_of(node: Node, witnesses: list[Node], *, with_urls: bool) -> str:

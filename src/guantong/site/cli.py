@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "index": ("guantong.site.commands.index", "build the catalogue's search index anew"),
     "log": ("guantong.site.commands.log", "run the transparency log and the witness"),
+    "monitor": (
+        "guantong.site.commands.monitor",
+        "follow a log from outside: URL --key VKEY [--state DIR] [--once]",
+    ),
     "proof": ("guantong.site.commands.proof", "a record's proof file, wherever the record rests: DIGEST"),
     "complete": ("guantong.site.commands.complete", "name the receipts that are missing: [FILE…]"),
     "archive": ("guantong.site.commands.archive", "pack old records; --restore WRITER START puts them back"),
