@@ -10,11 +10,13 @@ import pytest
 from tests.gateway import cast
 
 from guantong.evidence import spool
-from guantong.evidence.spool import SpoolBusy, SpoolFailed
+from guantong.evidence.archive import Archive, read
+from guantong.evidence.chains import examine, link_of
+from guantong.evidence.spool import SpoolBusy, SpoolFailed, segment_path
 from guantong.gateway.receipts import MARK, Ledger, Outcome, subject_digest
 from guantong.gateway.usage import day_of
 from guantong.kit import clock, envelope
-from guantong.kit.suites import INTERNATIONAL
+from guantong.kit.suites import INTERNATIONAL, NATIONAL, Suite
 
 KEYS = cast.Keys()
 KEY = KEYS.nodes[cast.CITY]
@@ -70,6 +72,29 @@ async def test_chains_and_the_days_count_go_on_after_a_restart(tmp_path: Path, m
     assert (await write(again))[0]["n"] == 4
     again.close()
     assert json.loads(place.read_text())["chains"][f"{cast.G_PERSONS}/gateway-0"][0] == 4
+
+
+@pytest.mark.parametrize("chosen", [INTERNATIONAL, NATIONAL])
+async def test_chains_go_on_where_the_archive_says_if_the_mark_is_lost(tmp_path: Path, chosen: Suite) -> None:
+    key = chosen.generate(f"{cast.CITY}/node")
+
+    def reopened() -> Ledger:
+        return Ledger(tmp_path, "gateway-0", node=cast.CITY, key=key, suite=chosen, subject_key=b"s" * 32)
+
+    first = reopened()
+    await write(first, 3)
+    first.close()
+    end = spool.end(tmp_path, "gateway-0")
+    segment_path(tmp_path / "gateway-0", end).touch(mode=0o600)  # the next segment has begun
+    Archive(tmp_path / "archive").add(tmp_path, "gateway-0", 0)
+    (tmp_path / "gateway-0" / MARK).unlink()
+    again = reopened()
+    raw = await again.write("provider", again.asked(cast.call()), BUNDLE, DONE)
+    again.close()
+    links = [link_of(one.record) for one in read(tmp_path, Archive(tmp_path / "archive"), "gateway-0")]
+    assert envelope.read(raw).body["n"] == 4
+    assert len(links) == 4
+    assert examine(link for link in links if link) == []
 
 
 async def test_two_processes_cannot_be_one_writer(ledger: Ledger, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from guantong.evidence.chains import link_of
 from guantong.evidence.spool import Spooled
 from guantong.kit import durable
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import Suite
 
 MARK = "archived.json"
 """In a writer's spool folder: up to where its records are archived, and where its chains stood there."""
@@ -64,6 +65,14 @@ class Mark(msgspec.Struct, frozen=True):
 
     before: int = 0
     chains: dict[str, tuple[int, tuple[str, ...]]] = {}
+
+    def tails(self, suite: Suite) -> dict[str, tuple[int, str | None]]:
+        """Chain → last archived number and that receipt's digest in ``suite``."""
+        mine = f"{suite.digest_name}:"
+        return {
+            chain: (number, next(digest for digest in digests if digest.startswith(mine)))
+            for chain, (number, digests) in self.chains.items()
+        }
 
 
 class Archive:

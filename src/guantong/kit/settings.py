@@ -143,6 +143,11 @@ class Settings:
     # Bytes that staged chunks may take; a batch that needs more pauses until there is room. 0 means no limit.
     staging_quota: int = 50 << 30
 
+    # Folder of the archive of old records; empty means one in the node's folder.
+    archive_folder: str = ""
+    # Days after which records that are witnessed leave the spool for the archive; 0 means never.
+    archive_after_days: int = 90
+
     # Mail server that takes notices; empty means none are mailed.
     mail_host: str = ""
     # Port of the mail server.
@@ -251,6 +256,8 @@ class Settings:
             "应为 http 或 https 地址，不含口令",
             "an address without a password is wanted",
         )
+        is_age = 0 <= self.archive_after_days <= 36500
+        yield "archive_after_days", is_age, "应为 0 至 36500 天", "0 to 36500 days"
         yield "mail_port", 1 <= self.mail_port <= 65535, "应为 1 至 65535", "a port goes from 1 to 65535"
         is_known = self.mail_security in {"starttls", "tls", "none"}
         yield "mail_security", is_known, "应为 starttls、tls 或 none", "starttls, tls or none is wanted"
@@ -315,6 +322,11 @@ class Settings:
     def spool_folder(self) -> Path:
         """Where writers leave records for the log, a folder a writer."""
         return self.home / "spool"
+
+    @property
+    def archive_place(self) -> Path:
+        """Where old records rest."""
+        return Path(self.archive_folder) if self.archive_folder else self.home / "archive"
 
     @property
     def log_folder(self) -> Path:

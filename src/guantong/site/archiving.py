@@ -9,16 +9,13 @@ from guantong.evidence.index import Index
 from guantong.journal.models import SpoolPosition
 from guantong.kit.settings import Settings
 
-# Days after which records leave the spool.
-AFTER_DAYS = 90
-
 # The batch exchange finds in its spool which runs are closed. It writes one receipt a run: there is no need to pack them.
 _KEPT = ("exchange", "edge")
 
 
 def archive_of(settings: Settings) -> Archive:
     """This node's archive."""
-    return Archive(settings.home / "archive")
+    return Archive(settings.archive_place)
 
 
 def archive_old(settings: Settings, *, days: int, at: datetime) -> list[Segment]:

@@ -40,7 +40,7 @@ from guantong.kit.settings import Settings
 from guantong.notices import posting
 from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
-from guantong.site.archiving import AFTER_DAYS, archive_old
+from guantong.site.archiving import archive_old
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +114,9 @@ class Worker:
         journal.take_in_records(folder, by=self._by, at=clock.now())
 
     def archive_records(self) -> None:
-        """Pack the records that have rested long enough."""
-        archive_old(self._settings, days=AFTER_DAYS, at=clock.now())
+        """Pack the records that are older than the setting says."""
+        if self._settings.archive_after_days:
+            archive_old(self._settings, days=self._settings.archive_after_days, at=clock.now())
 
     def push(self) -> None:
         """Push to each neighbour in turn until nothing is left; one that is down does not hold up the others.

@@ -11,7 +11,7 @@ from guantong.site.node import node_settings
 
 
 def main(argv: Sequence[str]) -> int:
-    """Pack now what has rested long enough; ``--days N`` says otherwise; ``--check`` reads all that is packed."""
+    """Pack now what is older than the setting says; ``--days N`` says otherwise; ``--check`` reads all that is packed."""
     parser = argparse.ArgumentParser(prog="guantong archive", description="归档凭证 / archive old records")
     parser.add_argument("--days", type=int, help="早于若干天 / older than so many days")
     parser.add_argument(
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guantong.site.settings")
     django.setup()
     # They need the applications loaded.
-    from guantong.site.archiving import AFTER_DAYS, archive_of, archive_old  # noqa: PLC0415
+    from guantong.site.archiving import archive_of, archive_old  # noqa: PLC0415
 
     settings = node_settings()
     archive = archive_of(settings)
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         for segment in segments:
             archive.data(segment)
     else:
-        days = AFTER_DAYS if asked.days is None else asked.days
+        days = settings.archive_after_days if asked.days is None else asked.days
         segments = archive_old(settings, days=days, at=clock.now())
     for segment in segments:
         print(f"{segment.writer} {segment.start}–{segment.end} {segment.records} {segment.packed_bytes} B")  # noqa: T201

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         records = chain.from_iterable(map(_records, asked.files))
     else:
         settings = node_settings()
-        store = Archive(settings.home / "archive")
+        store = Archive(settings.archive_place)
         records = _own(settings.spool_folder, store)
         ends = _ends(settings.spool_folder) | ends
     for record in records:

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     asked = parser.parse_args(argv)
     settings = node_settings()
     digest = _digest(asked.digest)
-    folder = settings.home / "archive"
+    folder = settings.archive_place
     record = _record(settings.log_folder, settings.spool_folder, Archive(folder), digest)
     with SyncCourier([settings.log_url]) as courier:
         reply = courier.send("GET", f"{settings.log_url.rstrip('/')}/proof/{digest.hex()}", peer="log")
