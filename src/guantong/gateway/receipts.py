@@ -1,8 +1,7 @@
 """凭证: the signed trace of every call, durable before its answer leaves.
 
 The receipts of one grant written by one process form a chain: they are numbered, and each names the digest of
-the one before, so that a missing one shows. A node that was restored begins new chains. Receipts of refusals
-without a known grant share the chain ``-``.
+the one before, so that a missing one shows. Receipts of refusals without a known grant share the chain ``-``.
 """
 
 import contextlib
@@ -15,8 +14,6 @@ from typing import Any, Literal
 
 from guantong.bundle.types import Bundle
 from guantong.evidence import spool as spooling
-from guantong.evidence.archive import read_mark
-from guantong.evidence.generations import Generation
 from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call
 from guantong.gateway.usage import Day, Days
@@ -77,7 +74,6 @@ class Ledger:
         self._node = node
         self._key = key
         self._suite = suite
-        self._generation = Generation(folder)
         self._subject_key = subject_key
         self._chains: dict[str, tuple[int, str | None]] = {}
         self._mask_salts: dict[str, bytes] = {}
@@ -180,7 +176,7 @@ class Ledger:
             "decision": outcome.decision,
             "reason": outcome.reason,
             "rule": outcome.rule,
-            "chain": f"{chain}/{self._writer}{self._generation.mark()}",
+            "chain": f"{chain}/{self._writer}",
         }
         if role != "provider":
             body["provider_receipt"] = outcome.provider_receipt
@@ -196,9 +192,6 @@ class Ledger:
             kept = json.loads(mark.read_text("utf-8"))
             chains = {chain: (number, digest) for chain, (number, digest) in kept["chains"].items()}
             offset, days, self._chains = kept["offset"], Days(kept["days"]), chains
-        archived = read_mark(mark.parent)
-        if offset < archived.before:  # what the mark would have told rests in the archive
-            offset, self._chains = archived.before, archived.tails(self._suite)
         for spooled in spooling.read(self._folder, self._writer, offset):
             offset = spooled.next_offset
             statement = envelope.read(spooled.record)
