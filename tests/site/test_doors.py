@@ -74,6 +74,7 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/prove/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: f"/prove/receipts/{Receipt.objects.get(call='ours').digest}/", {"xu", "gao"}),
     (lambda: f"/prove/receipts/{Receipt.objects.get(call='theirs').digest}/", {"gao"}),
+    (lambda: "/prove/readings/", {"jiang", "tian", "gao"}),
     (lambda: "/prove/mine/", {"bai"}),
     (lambda: "/oversee/", {"gao", "an"}),
     (lambda: "/oversee/journal/", {"gao"}),
@@ -366,7 +367,9 @@ def test_every_address_is_covered_here() -> None:
              # In tests/catalog.
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",
-             "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields"}  # fmt: skip
+             "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields",
+                 # In tests/site/test_check.py and test_record.py.
+                 "check-keys", "record-export", "readings"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
     assert named <= known, named - known
 

@@ -39,6 +39,7 @@ ROLES: dict[str, frozenset[str]] = {
             "grant:read",
             "grant:revoke",
             "receipt:read",
+            "reading:read",
             "job:read",
             "correction:answer",
             "correction:read",
@@ -53,6 +54,7 @@ ROLES: dict[str, frozenset[str]] = {
     "auditor": frozenset(
         {
             "journal:read",
+            "reading:read",
             "alert:read",
             "request:read",
             "grant:read",

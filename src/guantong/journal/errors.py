@@ -31,3 +31,12 @@ class MessageNotWaiting(GuantongError):
     status = 409
     zh = "消息 {message} 已送达或已放弃，不能再处理。"
     en = "Message {message} was delivered or dropped already."
+
+
+class CursorUnreadable(GuantongError):
+    """A place in a list, as an address names it, that cannot be read."""
+
+    code = "cursor_unreadable"
+    status = 400
+    zh = "地址中的翻页位置无法识别，请从第一页重新开始。"
+    en = "The place in the list cannot be read; please begin again at the first page."

@@ -37,6 +37,11 @@ def between(rows: QuerySet[Row], field: str, *, since: str, until: str) -> Query
     return rows
 
 
+def moments(*, since: str, until: str) -> tuple[datetime | None, datetime | None]:
+    """The first moment of the day ``since``, and the first after the day ``until``, in local time; None where empty."""
+    return (_beginning(since, plus=0) if since else None, _beginning(until, plus=1) if until else None)
+
+
 def _beginning(text: str, *, plus: int) -> datetime:
     try:
         day = date.fromisoformat(text) + timedelta(days=plus)

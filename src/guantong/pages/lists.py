@@ -34,9 +34,7 @@ def answer_list(
     ``columns`` maps headings to the cell of a row. The template finds ``page``, ``total``, ``query`` (the
     address's parameters without page and format, ready to be put before another).
     """
-    wanted = request.GET.get("format") or _FORMATS.get(
-        request.get_preferred_type(list(_FORMATS)) or "", "html"
-    )
+    wanted = wanted_format(request)
     if wanted == "csv":
         return _csv(rows[:EXPORT_LIMIT], columns, name=template.rpartition("/")[2].partition(".")[0])
     if wanted == "xlsx":
@@ -51,6 +49,11 @@ def answer_list(
     query = kept.urlencode()
     values = {"page": page, "total": page.paginator.count, "query": f"{query}&" if query else ""}
     return render(request, template, {**values, **(context or {})})
+
+
+def wanted_format(request: HttpRequest) -> str:
+    """csv, json, xlsx or html, as the address or the Accept header asks."""
+    return request.GET.get("format") or _FORMATS.get(request.get_preferred_type(list(_FORMATS)) or "", "html")
 
 
 def _csv(rows: Iterable[Model], columns: Mapping[str, Column], *, name: str) -> HttpResponse:

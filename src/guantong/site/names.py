@@ -37,6 +37,10 @@ class Names:
         labels = self._resource(resource)[1]
         return [labels.get(name, name) for name in names]
 
+    def labels(self, resource: str) -> dict[str, str]:
+        """The labels of all items of a resource, by name."""
+        return self._resource(resource)[1]
+
     def purpose(self, code: str) -> str:
         """The service item that a purpose names."""
         if code not in self._purposes:

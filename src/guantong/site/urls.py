@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.lineage.views import lineage
+from guantong.site.record import views as record
 from guantong.site.views import home, oversee, prove, todos, verifying
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,15 +16,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("todo/calendar.ics", todos.calendar, name="todo-calendar"),
     path("todo/calendar", todos.calendar_token, name="todo-token"),
     path("", include("guantong.notices.urls")),
-    path("prove/", prove.receipts, name="prove"),
+    path("prove/", record.receipts, name="prove"),
     path("prove/check/", verifying.check, name="check"),
     path("prove/check/keys.zip", verifying.keys, name="check-keys"),
+    path("prove/export", record.export, name="record-export"),
+    path("prove/readings/", record.readings, name="readings"),
     path("prove/mine/", prove.looked_at, name="looked-at"),
-    path("prove/receipts/<str:digest>/", prove.receipt, name="receipt"),
-    path("prove/receipts/<str:digest>/proof", prove.proof, name="receipt-proof"),
+    path("prove/receipts/<str:digest>/", record.receipt, name="receipt"),
+    path("prove/receipts/<str:digest>/proof", record.proof, name="receipt-proof"),
     path("find/lineage/", lineage, name="lineage"),
     path("oversee/", oversee.overview, name="oversee"),
-    path("oversee/journal/", oversee.journal, name="journal"),
+    path("oversee/journal/", record.journal, name="journal"),
     path("oversee/nodes/<str:code>/confirm", oversee.confirm_node, name="node-confirm"),
     path("oversee/nodes/<str:code>/reject", oversee.reject_node, name="node-reject"),
     path("oversee/messages/", oversee.outgoing, name="outgoing"),

@@ -8,6 +8,14 @@ from guantong.journal.actions.outbox import (
     enqueue,
     retry_message,
 )
+from guantong.journal.actions.reading import (
+    note_chains,
+    note_export,
+    note_opening,
+    note_sealing,
+    note_search,
+    note_taking,
+)
 from guantong.journal.actions.records import seal_entries, take_in_records
 
 __all__ = [
@@ -15,6 +23,12 @@ __all__ = [
     "deliver_together",
     "drop_message",
     "enqueue",
+    "note_chains",
+    "note_export",
+    "note_opening",
+    "note_sealing",
+    "note_search",
+    "note_taking",
     "raise_alert",
     "record",
     "retry_message",

@@ -12,6 +12,7 @@ from django.db import transaction
 from guantong.evidence import spool
 from guantong.evidence.spool import Spool, SpoolDamaged
 from guantong.journal.actions.entries import raise_alert
+from guantong.journal.field_sets import assign_sets
 from guantong.journal.models import Alert, Entry, Receipt, SpoolPosition
 from guantong.journal.types import Actor
 from guantong.kit import clock, envelope
@@ -127,7 +128,9 @@ def _take_in(folder: Path, writer: str, *, by: Actor, at: datetime) -> int:
         # What comes before the damage is kept; the other writers are read on.
         raise_alert(damage.code, damage.details, by=by, at=at)
     if count:
-        Receipt.objects.bulk_create([r for r in rows if isinstance(r, Receipt)], ignore_conflicts=True)
+        receipts = [r for r in rows if isinstance(r, Receipt)]
+        assign_sets(receipts)
+        Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
         Alert.objects.bulk_create([r for r in rows if isinstance(r, Alert)], ignore_conflicts=True)
         position.save()
     return count
@@ -185,6 +188,9 @@ def _receipt(sealed: envelope.Envelope) -> Receipt:
         subject=body.get("subject") or "",
         decision=body["decision"],
         reason=body.get("reason") or "",
+        chain=body.get("chain") or "",
+        number=body["n"] if type(body.get("n")) is int else 0,
+        previous=body.get("prev") or "",
         raw=sealed.raw,
     )
 

@@ -1,4 +1,4 @@
-"""可监管: nodes, bundles, alerts, and the journal."""
+"""可监管: nodes, bundles, alerts."""
 
 from datetime import timedelta
 
@@ -18,10 +18,10 @@ from guantong.federation.models import Node, PublishedBundle
 from guantong.federation.standing import standings
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.actions import drop_message, retry_message, settle_alert
-from guantong.journal.models import Alert, Entry, OutboxMessage, Receipt
+from guantong.journal.models import Alert, OutboxMessage, Receipt
 from guantong.kit import clock
 from guantong.pages.charts import bars
-from guantong.pages.filters import between, chosen
+from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
 
 CHART_DAYS = 14
@@ -132,28 +132,3 @@ def settle(request: HttpRequest, digest: str) -> HttpResponse:
     settle_alert(get_object_or_404(Alert, digest=digest), by=actor(person), at=clock.now())
     messages.success(request, gettext("The alert has been settled."))
     return redirect("oversee")
-
-
-@require_GET
-@login_required
-def journal(request: HttpRequest) -> HttpResponse:
-    """Every act on this node, for the auditor."""
-    demand(request.user, "journal:read")
-    picked = chosen(request, ("act", "actor_name", "subject_id", "since", "until"))
-    words = {name: picked[name] for name in ("act", "actor_name", "subject_id") if picked[name]}
-    rows = Entry.objects.filter(**{f"{name}__icontains": value for name, value in words.items()})
-    rows = between(rows, "at", since=picked["since"], until=picked["until"])
-    return answer_list(
-        request,
-        rows,
-        template="site/journal.html",
-        columns={
-            "at": lambda e: clock.rfc3339(e.at),
-            "act": lambda e: e.act,
-            "by": lambda e: e.actor_name,
-            "organisation": lambda e: e.actor_organisation,
-            "subject": lambda e: f"{e.subject_kind} {e.subject_id}",
-            "record": lambda e: e.record_digest,
-        },
-        context={"chosen": picked},
-    )

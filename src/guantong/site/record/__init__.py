@@ -1,0 +1,1 @@
+"""查证: reading what was done and what was used: the search, its export, and who has read."""
