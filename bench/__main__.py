@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import catalog, exchange, record, spine, todo
+from bench import catalog, exchange, spine, todo
 
 MEASUREMENTS = {
     "spine": spine.main,
@@ -11,7 +11,6 @@ MEASUREMENTS = {
     "search": catalog.search_only,
     "cascade": catalog.cascade_only,
     "todo": todo.main,
-    "record": record.main,
 }
 # What a larger measurement has in it already.
 PARTS = {"search", "cascade"}
