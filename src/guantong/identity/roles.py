@@ -24,6 +24,7 @@ ROLES: dict[str, frozenset[str]] = {
             "correction:read",
             "dispute:speak",
             "dispute:read",
+            "risk:read",
         }
     ),
     # 审批人: decides for the department on its own data, or for the bureau
@@ -46,6 +47,8 @@ ROLES: dict[str, frozenset[str]] = {
             "dispute:speak",
             "dispute:rule",
             "dispute:read",
+            "risk:read",
+            "risk:settle",
         }
     ),
     # 窗口人员: takes cases in
@@ -70,6 +73,22 @@ ROLES: dict[str, frozenset[str]] = {
             "correction:audit",
             "dispute:read",
             "dispute:audit",
+            "risk:read",
+            "risk:audit",
+        }
+    ),
+    # 安全员: looks after alerts; may suspend a grant and nothing more of it
+    "security_officer": frozenset(
+        {
+            "risk:read",
+            "risk:audit",
+            "risk:settle",
+            "risk:keep",
+            "grant:read",
+            "grant:audit",
+            "grant:suspend",
+            "receipt:read",
+            "receipt:audit",
         }
     ),
     # 节点管理员: joins nodes, registers applications, settles messages that nobody takes
@@ -98,6 +117,7 @@ ROLE_NAMES: dict[str, tuple[str, str]] = {
     "approver": ("审批人", "approver"),
     "clerk": ("窗口人员", "window clerk"),
     "auditor": ("审计员", "auditor"),
+    "security_officer": ("安全员", "security officer"),
     "operator": ("节点管理员", "node operator"),
     "citizen": ("群众", "citizen"),
 }

@@ -10,6 +10,7 @@ _PAGES = {
     "correction": "correction",
     "dispute": "dispute",
     "resource": "resource",
+    "finding": "finding",
 }
 
 

@@ -67,6 +67,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "授权 {code}（{resource}）已 {days} 天无人使用，如不再需要请归还。",
         "Nobody has used grant {code} ({resource}) for {days} days; give it back if you need it no longer.",
     ),
+    "risk_raised": (
+        "预警“{name_zh}”（{about}）：{words_zh}",
+        "Alert “{name_en}” ({about}): {words_en}",
+    ),
     "request_refused": ("申请 {number} 未获同意：{words}", "Request {number} was refused: {words}"),
     "correction_to_answer": (
         "{asker}对“{resource}”提出校核 {number}，请于 {due_on} 前答复。",
@@ -132,6 +136,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "grant": ("授权与协议", "grants and agreements"),
     "correction": ("数据校核", "corrections"),
     "dispute": ("争议", "disputes"),
+    "risk": ("预警", "alerts"),
     "other": ("其他", "everything else"),
 }
 """What people choose by: notices of one kind go the same ways."""

@@ -43,9 +43,12 @@ def demand_free_codes(applications: Iterable[ApplicationTerms], *, node: str) ->
         raise ApplicationCodeTaken(application=min(taken))
 
 
-def demand_giver(grant: Grant, by: Actor) -> None:
-    """NotYourGrant unless ``by`` is an approver of the provider, or of a bureau of its node."""
+def demand_giver(grant: Grant, by: Actor, *, also: str = "") -> None:
+    """NotYourGrant unless ``by`` is an approver of the provider, or of a bureau of its node.
+
+    ``also``: a permission that does as well for the act in question.
+    """
     givers = {grant.provider or grant.terms["provider"], *bureaus(grant.provider_node)}
     is_here = grant.provider_node == settings.NODE.node
-    if not (is_here and by.organisation in givers and holds(by, "grant:revoke")):
+    if not (is_here and by.organisation in givers and (holds(by, "grant:revoke") or (also and holds(by, also)))):
         raise NotYourGrant

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from guantong.site.risk_words import RISK_ACTS
 from guantong.site.voice_words import VOICE_ACTS
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "organisation.imported": _("imported an organisation"),
     "organisation.registered": _("registered an organisation"),
     "person.registered": _("registered a person"),
+    **RISK_ACTS,
     **VOICE_ACTS,
     "codes.taken_in": _("took in a code list"),
     "element.claimed": _("claimed a data element"),

@@ -23,6 +23,8 @@ from guantong.identity.queries import may
 from guantong.identity.workdays import workdays
 from guantong.journal.models import Alert
 from guantong.kit import clock
+from guantong.pages.answers import language
+from guantong.risk import queries as risk
 from guantong.sharing import queries as sharing
 from guantong.site import words
 
@@ -92,6 +94,7 @@ def _kinds(person: Person) -> dict[str, _Kind]:
             "case:advance", Case.objects.filter(state="waiting").select_related("item"), "", ("number", "item__name"), _case
         ),
         "nodes": _Kind("node:confirm", Node.objects.filter(is_confirmed=False), "", ("title", "code"), _node),
+        "findings": _Kind("risk:settle", risk.to_settle(person), "", ("key",), _finding),
         "alerts": _Kind("alert:settle", Alert.objects.filter(seen_at__isnull=True), "", ("code",), _alert),
     }  # fmt: skip
 
@@ -245,6 +248,11 @@ def _case(row: Any) -> tuple[str, str, str, str]:
 def _node(row: Any) -> tuple[str, str, str, str]:
     about = gettext("Compare its fingerprint by telephone before you confirm.")
     return row.title, about, row.code, f"{reverse('oversee')}#node-{row.code}"
+
+
+def _finding(row: Any) -> tuple[str, str, str, str]:
+    about = risk.words_of(row, language())
+    return risk.name_of(row, language()), about, row.key, reverse("finding", args=[row.uuid])
 
 
 def _alert(row: Any) -> tuple[str, str, str, str]:

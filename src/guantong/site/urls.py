@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("guantong.sharing.faces.urls")),
     path("", include("guantong.sharing.urls")),
     path("", include("guantong.dispatch.urls")),
+    path("", include("guantong.risk.urls")),
     path("", include("guantong.counter.urls")),
     path("", include("guantong.federation.urls")),
 ]

@@ -88,6 +88,7 @@ VOICES: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "updates": _("Data to be updated"),
         "cases": _("Cases that wait"),
         "nodes": _("Nodes to confirm"),
+        "findings": _("Alerts of use"),
         "alerts": _("Alerts to settle"),
     },
     "notice_kind": {

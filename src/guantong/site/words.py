@@ -10,6 +10,7 @@ from guantong.site.act_words import ACTS
 from guantong.site.grant_words import GRANTS
 from guantong.site.list_words import LISTS
 from guantong.site.request_words import REQUESTS
+from guantong.site.risk_words import RISKS
 from guantong.site.voice_words import VOICES
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ KINDS: Final[Mapping[str, Words]] = {
     **REQUESTS,
     **VOICES,
     **GRANTS,
+    **RISKS,
     "sharing": {
         "unconditional": _("unconditional sharing"),
         "conditional": _("conditional sharing"),

@@ -38,6 +38,8 @@ from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 from guantong.notices import posting
+from guantong.risk import actions as risk
+from guantong.risk.watching import Watcher
 from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
 from guantong.site.archiving import archive_old
@@ -50,7 +52,7 @@ TICK_S = 0.2
 
 class Worker:
     """Publishes bundles, delivers the outbox, pushes the catalogue, feeds the log, resumes waiting cases, tends jobs,
-    keeps the search index, watches the catalogue's links.
+    keeps the search index, watches the catalogue's links, judges receipts.
 
     Each duty has a loop of its own, so that a neighbour that hangs or a backlog of receipts delays no bundle.
     """
@@ -59,6 +61,7 @@ class Worker:
         self._settings = settings
         self._by = Actor("node", settings.node, settings.title, settings.node)
         self._stopping = threading.Event()
+        self._watcher = Watcher()
         self._keeper = Keeper(own_index(), sharing.uses, is_flowing=queries.is_flowing)
 
     def run(self) -> None:
@@ -84,6 +87,7 @@ class Worker:
                 ("lists", 1.0, self.keep_lists),
                 ("links", 5.0, self.watch_links),
                 ("archive", 3600.0, self.archive_records),
+                ("risks", 1.0, self.watch_risks),
             ]
             threads = [threading.Thread(target=self._loop, args=duty, daemon=True) for duty in duties]
             for thread in threads:
@@ -171,6 +175,11 @@ class Worker:
         self._in_turns(lambda: catalog.tend_needs(by=self._by, at=clock.now()))
         self._in_turns(lambda: catalog.tend_conformance(by=self._by, at=clock.now()))
         catalog.escalate_needs(by=self._by, at=clock.now())
+
+    def watch_risks(self) -> None:
+        """Judge receipts that have come in by the rules of risk, and look once a day for what only time shows."""
+        risk.tend(by=self._by, at=clock.now())
+        self._in_turns(lambda: self._watcher.judge(by=self._by, at=clock.now()))
 
     def _in_turns(self, work: Callable[[], int]) -> None:
         """Do ``work`` until nothing is left, and leave the database to others as long as each turn took."""

@@ -43,9 +43,9 @@ def narrow(grant: Grant, by_less: Narrowing, *, reason: str, by: Actor, at: date
 
 @transaction.atomic
 def suspend(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
-    """暂停: calls are refused until it is resumed. By the provider, or its node's bureau."""
+    """暂停: calls are refused until it is resumed. By the provider, its node's bureau, or a security officer of either."""
     grant = _in_force(grant, at=at)
-    demand_giver(grant, by)
+    demand_giver(grant, by, also="grant:suspend")
     if grant.state != GrantState.ACTIVE:
         raise GrantStateWrong(grant=grant.code, act_zh="暂停", act_en="suspended")
     _change(grant, "suspended", GrantState.SUSPENDED, reason=_given(reason), by=by, at=at)

@@ -15,6 +15,8 @@ from guantong.identity.roles import ROLE_NAMES
 from guantong.kit.errors import GuantongError
 from guantong.notices.models import Notice
 from guantong.notices.words import sentence as notice_sentence
+from guantong.risk import queries as risk
+from guantong.risk.models import Finding
 from guantong.sharing import queries as sharing
 from guantong.site import words
 from guantong.site.names import Names
@@ -45,6 +47,18 @@ def short_digest(text: str) -> str:
 def notice(row: Notice) -> str:
     """What a notice says, in the visitor's language."""
     return notice_sentence(row.code, "en" if get_language() == "en" else "zh", row.details)
+
+
+@register.simple_tag
+def finding_name(row: Finding) -> str:
+    """What the rule of an alert is called."""
+    return risk.name_of(row, "en" if get_language() == "en" else "zh")
+
+
+@register.simple_tag
+def finding_words(row: Finding) -> str:
+    """What an alert says, in numbers."""
+    return risk.words_of(row, "en" if get_language() == "en" else "zh")
 
 
 @register.filter

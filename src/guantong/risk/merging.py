@@ -1,0 +1,16 @@
+"""合并: which signals are the same alert going on."""
+
+from guantong.risk.types import Signal
+
+QUIET_HOURS = 7 * 24
+"""After so many hours without a signal, the next one is a new alert."""
+
+
+def continues(signal: Signal, since: int, until: int) -> bool:
+    """Whether a signal belongs to the alert about the hours from ``since`` to ``until``."""
+    return signal.since <= until + QUIET_HOURS and signal.until >= since - QUIET_HOURS
+
+
+def is_old_news(signal: Signal, until: int) -> bool:
+    """Whether a signal says nothing about hours that a person has not decided on already."""
+    return signal.until <= until

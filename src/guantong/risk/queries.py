@@ -1,0 +1,185 @@
+"""Finding alerts, rules and the calls behind an alert."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+from django.conf import settings
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
+
+from guantong.identity.models import Person
+from guantong.identity.queries import may
+from guantong.journal.models import Receipt
+from guantong.kit.errors import Language
+from guantong.risk.days import EAST_S, Day, Detail, Sheet
+from guantong.risk.defaults import shipped
+from guantong.risk.models import OPEN, DayOfUse, Exemption, Finding, RuleVersion
+from guantong.risk.types import AnyRule
+from guantong.risk.usual import History, IsWorkday
+
+MOST_HOURS = 200
+
+
+def moment_of(hour: int) -> datetime:
+    """When a clock hour of China Standard Time begins; see :func:`guantong.risk.days.hour_of`."""
+    return datetime.fromtimestamp(hour * 3600 - EAST_S, UTC)
+
+
+def hour_at(moment: datetime) -> int:
+    """The clock hour of a moment."""
+    return (int(moment.timestamp()) + EAST_S) // 3600
+
+
+def rules_in_force() -> list[RuleVersion]:
+    """The newest version of every rule, in the order in which the platform ships them, others after."""
+    newest = dict(RuleVersion.objects.order_by().values_list("code").annotate(Max("number")))
+    wanted = Q()
+    for code, number in newest.items():
+        wanted |= Q(code=code, number=number)
+    rows = list(RuleVersion.objects.filter(wanted)) if newest else []
+    order = {rule.code: n for n, rule in enumerate(shipped())}
+    return sorted(rows, key=lambda row: (order.get(row.code, len(order)), row.code))
+
+
+def rule_of(version: RuleVersion) -> AnyRule:
+    """The rule that a version says."""
+    rule: AnyRule = msgspec.convert(version.terms, AnyRule)
+    return rule
+
+
+def visible_findings(person: Person) -> QuerySet[Finding]:
+    """The alerts that someone may read: those about grants that their department gave, or all of the node's."""
+    if may(person, "risk:audit"):
+        return Finding.objects.select_related("version")
+    if not may(person, "risk:read") or person.organisation is None:
+        return Finding.objects.none()
+    if person.organisation.is_bureau and person.organisation.node == settings.NODE.node:
+        return Finding.objects.select_related("version")
+    return Finding.objects.filter(provider=person.organisation.code).select_related("version")
+
+
+def to_settle(person: Person) -> QuerySet[Finding]:
+    """The alerts that wait for someone, those of low severity apart."""
+    return visible_findings(person).filter(state__in=OPEN).exclude(severity="low")
+
+
+def tallies(rows: QuerySet[Finding]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many of ``rows`` there are by severity and by rule."""
+    plain = rows.order_by()
+    by_severity = dict(plain.values_list("severity").annotate(Count("pk")))
+    return by_severity, dict(plain.values_list("rule").annotate(Count("pk")))
+
+
+def calls_behind(finding: Finding) -> QuerySet[Receipt]:
+    """The receipts of the calls that an alert is about, the newest first."""
+    rows = Receipt.objects.filter(at__gte=finding.since, at__lt=finding.until)
+    if finding.scope == "grant":
+        rows = rows.filter(grant=finding.key)
+    elif finding.scope == "organisation":
+        rows = rows.filter(consumer_organisation=finding.key)
+    elif finding.key == "-":
+        rows = rows.filter(reason__in=NAMELESS)
+    else:
+        organisation, _, application = finding.key.partition("/")
+        rows = rows.filter(consumer_organisation=organisation, consumer_application=application)
+    if (
+        finding.version.terms["kind"] in {"refused", "targets"}
+        or finding.version.terms.get("part") == "refused"
+    ):
+        rows = rows.filter(decision="refuse")
+    spans = Q()
+    for hour in finding.hours[-MOST_HOURS:]:
+        spans |= Q(at__gte=moment_of(hour), at__lt=moment_of(hour + 1))
+    return rows.filter(spans).order_by("-at", "-pk")
+
+
+NAMELESS = ("application_unknown", "caller_node_unknown", "application_not_of_caller")
+"""Refusals after which nobody can say whose call it was."""
+
+
+def exemptions(*, at: datetime) -> set[tuple[str, str, str]]:
+    """The rules that are silent now, each with the scope and key that it is silent about."""
+    today = timezone.localdate(at)
+    return set(Exemption.objects.filter(until__gte=today).values_list("rule", "scope", "key"))
+
+
+def sheets_of(keys: Sequence[tuple[str, str]], *, since: int) -> dict[tuple[str, str], dict[int, Sheet]]:
+    """The days of use of some keys, from the day ``since`` on."""
+    found: dict[tuple[str, str], dict[int, Sheet]] = {key: {} for key in keys}
+    for scope in {scope for scope, _ in keys}:
+        names = [key for each, key in keys if each == scope]
+        for begin in range(0, len(names), 500):
+            rows = DayOfUse.objects.filter(scope=scope, key__in=names[begin : begin + 500], day__gte=since)
+            for key, day, sums, detail in rows.values_list("key", "day", "sums", "detail").iterator():
+                found[scope, key][day] = Sheet(msgspec.convert(sums, Day), msgspec.convert(detail, Detail))
+    return found
+
+
+def history_of(scope: str, key: str, is_workday: IsWorkday, *, since: int) -> History:
+    """The history of one key."""
+    return History(is_workday, sheets_of([(scope, key)], since=since)[scope, key])
+
+
+def words_of(finding: Finding, language: Language) -> str:
+    """What an alert says, in numbers: seen, usual, limit."""
+    return said(
+        rule_of(finding.version),
+        language,
+        seen=finding.seen,
+        limit=finding.limit,
+        usual=finding.usual,
+        numbers=finding.numbers,
+    )
+
+
+def name_of(finding: Finding, language: Language) -> str:
+    """What the rule of an alert is called."""
+    name = finding.version.terms["name"]
+    return str(name["zh" if language == "zh" else "en"])
+
+
+def said(
+    rule: AnyRule, language: Language, *, seen: int, limit: int, usual: int | None, numbers: dict[str, object]
+) -> str:
+    """A rule's words with the numbers filled in, and what was usual."""
+    is_zh = language == "zh"
+    details = {name: _plain(value, is_zh=is_zh) for name, value in numbers.items()}
+    values = {**details, "seen": f"{seen:,}", "limit": f"{limit:,}", "usual": f"{usual or 0:,}"}
+    sentence = (rule.says.zh if is_zh else rule.says.en).format_map(_Open(values))
+    if rule.__struct_config__.tag in {"unused", "targets", "novel", "awake"}:
+        return sentence
+    if usual is None:
+        more = (
+            f"尚无使用惯例，按固定界限 {limit:,} 判定。"
+            if is_zh
+            else f" There is no history yet; the fixed limit is {limit:,}."
+        )
+    else:
+        more = (
+            f"惯常至多约 {usual:,}，界限 {limit:,}。"
+            if is_zh
+            else f" Usually {usual:,} at most; the limit is {limit:,}."
+        )
+    return sentence + more
+
+
+def _plain(value: object, *, is_zh: bool) -> str:
+    if isinstance(value, list):
+        return ("、" if is_zh else ", ").join(str(each) for each in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+class _Open(dict[str, str]):
+    """A number that is not there stays open."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def longest_exemption(*, at: datetime) -> date:
+    """The last day until which a rule can be silent about a key."""
+    return timezone.localdate(at) + timedelta(days=LONGEST_DAYS)
+
+
+LONGEST_DAYS = 180

@@ -1,0 +1,71 @@
+"""守望: judges receipts as they come in, a batch at a time. Memory only spares reading: every batch starts from the cursor."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import cache
+
+from django.conf import settings
+
+from guantong.identity.workdays import workdays
+from guantong.journal.types import Actor
+from guantong.risk import queries
+from guantong.risk.actions import raising
+from guantong.risk.actions.raising import READER
+from guantong.risk.book import Book, Key, changed, keys_of
+from guantong.risk.models import Reading
+from guantong.risk.reading import facts_of, next_receipts
+from guantong.risk.types import AnyRule
+from guantong.risk.usual import MEMORY_DAYS, History
+
+BATCH = 2000
+MOST_KEYS = 20_000
+"""Histories in memory; beyond that it is emptied and filled again from the database."""
+
+
+class Watcher:
+    """One worker's judge of receipts. A second one beside it would only find that the cursor has moved on."""
+
+    def __init__(self) -> None:
+        self._book: Book | None = None
+        self._position = -1
+        self._calendar_of: date | None = None
+
+    def judge(self, *, by: Actor, at: datetime) -> int:
+        """Judge the next receipts; how many there were. Nothing is kept of a batch that fails."""
+        position = Reading.objects.filter(name=READER).values_list("position", flat=True).first() or 0
+        rows = next_receipts(position, most=BATCH)
+        if not rows:
+            return 0
+        facts = list(facts_of(rows, node=settings.NODE.node))
+        rules = self.rules()
+        book = self._open(position, at)
+        try:
+            self._load(book, {key for fact in facts for key in keys_of(fact)}, at)
+            news = book.take(facts)
+            signals = book.judge(news, rules)
+            raising.keep(changed(book, news), signals, before=position, after=rows[-1][0], by=by, at=at)
+        except BaseException:
+            self._book = None
+            raise
+        self._position = rows[-1][0]
+        return len(rows)
+
+    def rules(self) -> Sequence[AnyRule]:
+        """The rules in force."""
+        return [queries.rule_of(row) for row in queries.rules_in_force()]
+
+    def _open(self, position: int, at: datetime) -> Book:
+        """The book in memory, or a new one if it does not stand where the database does."""
+        today = at.date()
+        book = self._book
+        is_fit = book is not None and position == self._position and self._calendar_of == today
+        if book is None or not is_fit or len(book.histories) > MOST_KEYS:
+            book = self._book = Book(cache(workdays()))
+            self._calendar_of = today
+        return book
+
+    def _load(self, book: Book, keys: set[Key], at: datetime) -> None:
+        wanted = [key for key in keys if key not in book.histories]
+        since = queries.hour_at(at) // 24 - MEMORY_DAYS
+        for (scope, key), sheets in queries.sheets_of(wanted, since=since).items():
+            book.histories[scope, key] = History(book.is_workday, sheets)  # type: ignore[index] # as in keys

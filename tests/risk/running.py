@@ -1,0 +1,84 @@
+"""Made-up traffic through the rules, without a database: what is raised, when, and merged as the platform merges it."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from tests.risk.attacks import Attack
+from tests.risk.traffic import Town
+
+from guantong.kit.workdays import is_workday
+from guantong.risk.book import Book, News
+from guantong.risk.defaults import shipped
+from guantong.risk.merging import continues
+from guantong.risk.types import Fact, Signal
+
+
+@dataclass
+class Raised:
+    """One alert: its first signal, the moment of the call that raised it, and until when it went on."""
+
+    signal: Signal
+    at: int
+    since: int
+    until: int
+
+
+@dataclass
+class Watch:
+    """Feeds days to a book and keeps what it raises."""
+
+    book: Book = field(default_factory=lambda: Book(cache(is_workday)))
+    raised: list[Raised] = field(default_factory=list)
+
+    def day(
+        self, facts: list[Fact], *, judged: bool, keys: set[str] | None = None, chunk_s: int = 7200
+    ) -> None:
+        batch: list[Fact] = []
+        for fact in facts:
+            if batch and fact.at // chunk_s != batch[0].at // chunk_s:
+                self._take(batch, judged=judged, keys=keys)
+                batch = []
+            batch.append(fact)
+        if batch:
+            self._take(batch, judged=judged, keys=keys)
+
+    def _take(self, batch: list[Fact], *, judged: bool, keys: set[str] | None) -> None:
+        news: News = self.book.take(batch)
+        if keys is not None:
+            news = {key: days for key, days in news.items() if key[1] in keys}
+        if judged:
+            for signal in self.book.judge(news, shipped()):
+                self._raise(signal, batch[-1].at)
+
+    def _raise(self, signal: Signal, at: int) -> None:
+        for known in self.raised:
+            same = (known.signal.rule, known.signal.key) == (signal.rule, signal.key)
+            if same and continues(signal, known.since, known.until):
+                known.until = max(known.until, signal.until)
+                return
+        self.raised.append(Raised(signal, at, signal.since, signal.until))
+
+
+def watched(town: Town, attacks: list[Attack] = []) -> Watch:  # noqa: B006 - never changed
+    """The whole of a town's time, with the attacks in it; only the keys of attacks are judged if there are any."""
+    watch, planted = Watch(), {}
+    keys = {key for attack in attacks for key in attack.keys} or None
+    for attack in attacks:
+        for fact in attack.facts:
+            planted.setdefault((fact.at + 8 * 3600) // 86400, []).append(fact)
+    for day in range(town.first, town.last + 1):
+        facts = town.day(day)
+        if day in planted:
+            facts = sorted([*facts, *planted[day]], key=lambda fact: fact.at)
+        watch.day(facts, judged=day >= town.month, keys=keys, chunk_s=300 if day in planted else 7200)
+    return watch
+
+
+def found_by(attack: Attack, raised: list[Raised]) -> list[Raised]:
+    """The alerts that an attack raised: of its rules, about its keys, not before it began; the first of them first."""
+    hits = [
+        each
+        for each in raised
+        if each.signal.rule in attack.rules and each.signal.key in attack.keys and each.at >= attack.begins
+    ]
+    return sorted(hits, key=lambda each: each.at)
