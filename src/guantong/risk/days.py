@@ -15,7 +15,7 @@ MOST_CASES, FEWER_CASES, MOST_OF_CASE = 200, 100, 64
 MOST_NAMES = 100
 OURS = {"grant_suspended"}
 """Refusals that a person of ours has brought about are no news."""
-LIMITS = {"rate_exceeded", "quota_exceeded"}
+LIMITS = {"rate_exceeded", "quota_exceeded", "volume_exceeded", "concurrency_exceeded", "key_limit_exceeded"}
 """To be asked to wait is no refusal to worry about: programs try again, as they are told to."""
 _DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 
