@@ -2,15 +2,17 @@
 
 import sys
 
-from bench import catalog, exchange, spine, todo
+from bench import catalog, exchange, gateway, record, spine, todo
 
 MEASUREMENTS = {
     "spine": spine.main,
+    "gateway": gateway.main,
     "exchange": exchange.main,
     "catalog": catalog.main,
     "search": catalog.search_only,
     "cascade": catalog.cascade_only,
     "todo": todo.main,
+    "record": record.main,
 }
 # What a larger measurement has in it already.
 PARTS = {"search", "cascade"}

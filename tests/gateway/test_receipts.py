@@ -136,3 +136,12 @@ async def test_an_alert_is_on_record(ledger: Ledger, tmp_path: Path) -> None:
     statement = envelope.read(next(spool.read(tmp_path, "gateway-0")).record)
     assert statement.kind == "guantong/alert@v1"
     statement.check({KEY.public.ref: KEY.public})
+
+
+async def test_a_receipt_tells_of_a_run_of_keys_and_of_no_key(ledger: Ledger) -> None:
+    numbers = [f"51160219900101{n:03d}X" for n in range(130, 136)]
+    written = [(await write(ledger, keys={"id_number": number}))[0] for number in numbers]
+    assert "steps" not in written[0]
+    assert written[-1]["steps"] >= 3
+    assert not any(number in str(body) for number in numbers for body in written)
+    assert "steps" not in (await write(ledger, keys={"id_number": "110101195005050011"}))[0]

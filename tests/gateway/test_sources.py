@@ -32,6 +32,15 @@ CREATE = (
 )
 
 
+def soon() -> float:
+    """A deadline that no test reaches."""
+    return asyncio.get_running_loop().time() + 30
+
+
+async def rows_of(sources: Sources, binding: Binding, keys: dict[str, str], items: list[str]) -> list[Row]:
+    return await sources.rows(binding, keys, items, soon())
+
+
 def sqlite_quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -107,35 +116,37 @@ async def asked(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Sources, 
 
 async def test_a_key_finds_its_row(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
-    rows = await sources.rows(binding, {"id_number": "110101199001011235"}, ["number", "name"])
+    rows = await rows_of(sources, binding, {"id_number": "110101199001011235"}, ["number", "name"])
     assert [(number, name.strip()) for number, name in rows] == [(2, "李四")]
 
 
 async def test_nothing_found_is_an_empty_answer(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
-    assert await sources.rows(binding, {"id_number": "x"}, ["name"]) == []
+    assert await rows_of(sources, binding, {"id_number": "x"}, ["name"]) == []
 
 
 async def test_two_keys_find_together(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
-    rows = await sources.rows(binding, {"id_number": PEOPLE[2][1], "born_on": "1990-01-01"}, ["number"])
+    rows = await rows_of(sources, binding, {"id_number": PEOPLE[2][1], "born_on": "1990-01-01"}, ["number"])
     assert rows == [(3,)]
-    assert not await sources.rows(binding, {"id_number": PEOPLE[2][1], "born_on": "1991-02-02"}, ["number"])
+    assert not await rows_of(
+        sources, binding, {"id_number": PEOPLE[2][1], "born_on": "1991-02-02"}, ["number"]
+    )
 
 
 async def test_many_that_wait_travel_together(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
     keys = [person[1] for person in PEOPLE] * 200
-    found = await asyncio.gather(*(sources.rows(binding, {"id_number": key}, ["number"]) for key in keys))
+    found = await asyncio.gather(*(rows_of(sources, binding, {"id_number": key}, ["number"]) for key in keys))
     assert [rows[0][0] for rows in found] == [person[0] for person in PEOPLE] * 200
 
 
 async def test_spelling_counts_alone_and_in_company(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
     lower, upper = "11010119900101123x", "11010119900101123X"
-    assert await sources.rows(binding, {"id_number": upper}, ["number"]) == []
+    assert await rows_of(sources, binding, {"id_number": upper}, ["number"]) == []
     found = await asyncio.gather(
-        *(sources.rows(binding, {"id_number": key}, ["number"]) for key in (upper, lower, lower + " "))
+        *(rows_of(sources, binding, {"id_number": key}, ["number"]) for key in (upper, lower, lower + " "))
     )
     assert found == [[], [(4,)], []]
 
@@ -143,7 +154,10 @@ async def test_spelling_counts_alone_and_in_company(asked: tuple[Sources, Bindin
 async def test_a_number_column_is_found_by_its_digits_only(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
     found = await asyncio.gather(
-        *(sources.rows(binding, {"amount": key}, ["number"]) for key in ("30", "030", "30x", "abc", "", "20"))
+        *(
+            rows_of(sources, binding, {"amount": key}, ["number"])
+            for key in ("30", "030", "30x", "abc", "", "20")
+        )
     )
     assert found == [[(3,)], [], [], [], [], [(2,)]]
 
@@ -151,13 +165,13 @@ async def test_a_number_column_is_found_by_its_digits_only(asked: tuple[Sources,
 async def test_hostile_keys_are_values_only(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
     for key in ["' OR 1=1 --", '") OR 1=1 --', "%s", "\\", "\\' OR 1=1 -- ", "$1"]:
-        assert await sources.rows(binding, {"id_number": key}, ["number"]) == []
+        assert await rows_of(sources, binding, {"id_number": key}, ["number"]) == []
 
 
 async def test_a_crowded_key_neither_starves_nor_overflows(asked: tuple[Sources, Binding]) -> None:
     sources, binding = asked
     found = await asyncio.gather(
-        *(sources.rows(binding, {"born_on": key}, ["number"]) for key in ("1990-01-01", "1991-02-02"))
+        *(rows_of(sources, binding, {"born_on": key}, ["number"]) for key in ("1990-01-01", "1991-02-02"))
     )
     assert len(found[0]) == binding.max_rows + 1, "one more than allowed, so that it shows"
     assert found[1] == [(2,)]
@@ -170,7 +184,7 @@ async def test_a_missing_column_or_table_is_a_fault_not_an_answer(asked: tuple[S
         msgspec.structs.replace(binding, table="nonsense"),
     ):
         with pytest.raises(SourceUnavailable) as caught:
-            await sources.rows(broken, {"id_number": "1"}, ["name"])
+            await rows_of(sources, broken, {"id_number": "1"}, ["name"])
         assert set(caught.value.details) == {"resource"}
 
 
@@ -186,7 +200,7 @@ async def test_a_database_that_is_gone_is_named_by_its_resource_only(address: st
     binding = cast.binding(dialect=urlsplit(address).scheme)
     sources = Sources(lambda: {"police": address})
     with pytest.raises(SourceUnavailable) as caught:
-        await sources.rows(binding, {"id_number": "1"}, ["name"])
+        await rows_of(sources, binding, {"id_number": "1"}, ["name"])
     assert "secret" not in str(caught.value)
     assert caught.value.details == {"resource": cast.PERSONS}
     await sources.close()
@@ -194,7 +208,7 @@ async def test_a_database_that_is_gone_is_named_by_its_resource_only(address: st
 
 async def test_a_source_without_secret_is_unavailable() -> None:
     with pytest.raises(SourceUnavailable):
-        await Sources(dict).rows(cast.binding(), {"id_number": "1"}, ["name"])
+        await rows_of(Sources(dict), cast.binding(), {"id_number": "1"}, ["name"])
 
 
 def test_a_secrets_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
@@ -232,10 +246,10 @@ LOOKUP = Lookup("r", "s", "t", ("k",), ("v",), 10)
 async def test_the_next_batch_forms_while_one_runs() -> None:
     source: Any = Counting()
     together = Coalescer(source)
-    first = asyncio.create_task(together.rows(LOOKUP, ("a",)))
+    first = asyncio.create_task(together.rows(LOOKUP, ("a",), soon()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    rest = [asyncio.create_task(together.rows(LOOKUP, (str(n),))) for n in range(50)]
+    rest = [asyncio.create_task(together.rows(LOOKUP, (str(n),), soon())) for n in range(50)]
     assert await first == [("a",)]
     assert await asyncio.gather(*rest) == [[(str(n),)] for n in range(50)]
     assert source.sizes == [1, 50]
@@ -245,7 +259,7 @@ async def test_the_next_batch_forms_while_one_runs() -> None:
 async def test_one_that_gives_up_does_not_hurt_the_others() -> None:
     source: Any = Counting()
     together = Coalescer(source)
-    tasks = [asyncio.create_task(together.rows(LOOKUP, (str(n),))) for n in range(3)]
+    tasks = [asyncio.create_task(together.rows(LOOKUP, (str(n),), soon())) for n in range(3)]
     await asyncio.sleep(0.002)
     tasks[1].cancel()
     assert await tasks[0] == [("0",)]
@@ -257,9 +271,27 @@ async def test_an_unforeseen_fault_reaches_everyone_without_its_text() -> None:
     source.fails = True
     together = Coalescer(source)
     answers = await asyncio.gather(
-        *(together.rows(LOOKUP, (str(n),)) for n in range(3)), return_exceptions=True
+        *(together.rows(LOOKUP, (str(n),), soon()) for n in range(3)), return_exceptions=True
     )
     assert all(isinstance(answer, SourceUnavailable) for answer in answers)
     assert "hunter2" not in str(answers)
     source.fails = False
-    assert await together.rows(LOOKUP, ("again",)) == [("again",)]
+    assert await together.rows(LOOKUP, ("again",), soon()) == [("again",)]
+
+
+async def test_each_waits_no_longer_than_its_own_deadline() -> None:
+    source: Any = Counting()
+    together = Coalescer(source)
+    patient = asyncio.create_task(together.rows(LOOKUP, ("a",), soon()))
+    with pytest.raises(TimeoutError):
+        await together.rows(LOOKUP, ("b",), asyncio.get_running_loop().time())
+    assert await patient == [("a",)], "and the statement served whoever had the time"
+    await together.close()
+
+
+async def test_a_binding_that_changes_is_asked_anew(asked: tuple[Sources, Binding]) -> None:
+    sources, binding = asked
+    key = {"id_number": PEOPLE[0][1]}
+    assert await rows_of(sources, binding, key, ["number"]) == [(1,)]
+    other = msgspec.structs.replace(binding, columns={**binding.columns, "number": binding.columns["amount"]})
+    assert await rows_of(sources, other, key, ["number"]) == [(10,)]

@@ -6,9 +6,7 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,6 +17,7 @@ from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
 from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
+from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
@@ -27,7 +26,6 @@ from guantong.gateway.tokens import PATH as TOKEN_PATH
 from guantong.gateway.tokens import Tokens
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import (
-    BodyTooSlow,
     Incoming,
     InternalFault,
     MethodNotAllowed,
@@ -40,7 +38,7 @@ from guantong.kit.asgi import (
     as_json,
     deliver,
     incoming,
-    read_body,
+    read_body_until,
 )
 from guantong.kit.doorkeeper import bound
 from guantong.kit.errors import GuantongError
@@ -53,8 +51,7 @@ SHORTEST_BUDGET_MS = 50
 logger = logging.getLogger("guantong.gateway")
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, gc=False):
     """One request being served: its head, body and call id, and when it must be over."""
 
     head: Incoming
@@ -91,7 +88,7 @@ class Gateway:
         if scope["type"] != "http":
             return
         head = incoming(scope)
-        call = secrets.token_hex(16)
+        call = drawn(16).hex()
         try:
             answer = await self._served(head, receive, call)
         except NotAnswered as no:
@@ -108,11 +105,7 @@ class Gateway:
             if head.method != "POST":
                 raise MethodNotAllowed
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
-            try:
-                async with asyncio.timeout_at(deadline):
-                    body = await read_body(receive, head.headers)
-            except TimeoutError:
-                raise BodyTooSlow from None
+            body = await read_body_until(deadline, receive, head.headers)
             return await self._posts[head.path](Visit(head, body, call, deadline))
         if head.method == "GET":
             return await self._got(head, call)

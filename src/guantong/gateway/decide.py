@@ -4,8 +4,9 @@ identity → application → resource → grant in force → purpose → mode �
 → label dominance (强制访问控制; no grant overrides it). How much of it, is for :mod:`guantong.gateway.limits`.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from guantong.bundle import deciding, refusals
 from guantong.bundle.deciding import Stopped
@@ -14,8 +15,7 @@ from guantong.bundle.types import Bundle, Condition, Grant, Resource
 from guantong.gateway.call import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(msgspec.Struct, frozen=True, gc=False):
     """Yes: these fields, masked so, of rows that meet the condition, at most so many."""
 
     grant: Grant
@@ -27,8 +27,7 @@ class Allow:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True, gc=False):
     """No, for this reason. ``rule`` names the step of the order that refused."""
 
     reason: Refusal

@@ -1,6 +1,5 @@
 """The shapes of what comes over the wire. Decoded strictly; nothing is guessed."""
 
-import secrets
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from guantong.bundle.types import Application
 from guantong.gateway.call import Call, Consumer
 from guantong.gateway.faults import RequestMisshapen
+from guantong.gateway.nonces import drawn
 from guantong.kit import clock
 from guantong.kit.asgi import BodyNotJson
 
@@ -90,7 +90,7 @@ def call_of(question: Query | Verify, application: Application, call: str) -> Ca
         call=call,
         trace=question.trace or call,
         at=clock.rfc3339(clock.now()),
-        nonce=secrets.token_hex(16),
+        nonce=drawn(16).hex(),
         consumer=Consumer(application.node, application.organisation, application.id),
         resource=question.resource,
         grant=question.grant,
@@ -111,6 +111,8 @@ def checked(call: Call) -> Call:
     said = (*texts, *values)
     if max(map(len, said)) > 256 or not "".join(said).isprintable():
         raise RequestMisshapen(where="control characters, or a text longer than 256 characters")
+    if any(not name.isascii() and max(name) >= "\ud800" for name in (*call.keys, *call.claims)):
+        raise RequestMisshapen(where="a name of an item beyond U+D7FF")
     if len(set(call.fields)) != len(call.fields):
         raise RequestMisshapen(where="a field is listed twice")
     if len(call.keys) > 8 or len(call.fields) > 40 or len(call.claims) > 40:

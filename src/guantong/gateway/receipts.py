@@ -1,21 +1,26 @@
 """凭证: the signed trace of every call, durable before its answer leaves.
 
 The receipts of one grant written by one process form a chain: they are numbered, and each names the digest of
-the one before, so that a missing one shows. Receipts of refusals without a known grant share the chain ``-``.
+the one before, so that a missing one shows. A node that was restored begins new chains. Receipts of refusals
+without a known grant share the chain ``-``.
 """
 
 import contextlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from guantong.bundle.types import Bundle
 from guantong.evidence import spool as spooling
+from guantong.evidence.archive import read_mark
+from guantong.evidence.generations import Generation
 from guantong.evidence.spool import Spool, SpoolFailed
-from guantong.gateway.call import Call
+from guantong.gateway.call import Call, Consumer
+from guantong.gateway.steps import Steps
 from guantong.gateway.usage import Day, Days
 from guantong.kit import canonical, clock, envelope
 from guantong.kit.durable import replace_news
@@ -28,8 +33,7 @@ MARK = "chains.json"
 Role = Literal["provider", "relay", "consumer"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How a call ended at this node.
 
     ``reason`` is the code of the refusal or of the fault that kept an allowed call from being answered.
@@ -43,13 +47,53 @@ class Outcome:
     provider_receipt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A call as it arrived, with the digest under which receipts know it and the pseudonym of whom it is about."""
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """A call as it arrived: the digest under which receipts know it, the pseudonym of whom it is about, and how long
+    the run of keys is that it continues (:mod:`guantong.gateway.steps`)."""
 
     call: Call
     digest: str
     subject: str
+    steps: int = 0
+
+
+class _Provider(msgspec.Struct, frozen=True, gc=False):
+    node: str
+    organisation: str
+
+
+_NOBODY = _Provider("", "")
+
+
+class _Receipt(msgspec.Struct, kw_only=True, gc=False):
+    """A receipt's body. Types alone keep it canonical, so it is written without being looked through."""
+
+    call: str
+    trace: str
+    role: Role
+    node: str
+    at: str
+    consumer: Consumer
+    provider: _Provider
+    resource: str
+    version: int
+    mode: str
+    fields: list[str]
+    grant: str
+    purpose: str
+    case: str
+    subject: str
+    request: str
+    answer: str | None
+    rows: int
+    decision: str
+    reason: str | None
+    rule: str
+    chain: str
+    n: int = 0
+    prev: str | None = None
+    steps: int | msgspec.UnsetType = msgspec.UNSET
+    provider_receipt: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def subject_digest(subject_key: bytes, keys: Mapping[str, str]) -> str:
@@ -74,8 +118,10 @@ class Ledger:
         self._node = node
         self._key = key
         self._suite = suite
+        self._generation = Generation(folder)
         self._subject_key = subject_key
         self._chains: dict[str, tuple[int, str | None]] = {}
+        self._steps = Steps()
         self._mask_salts: dict[str, bytes] = {}
         self._in_flight = 0
         self._is_stale = False
@@ -88,7 +134,8 @@ class Ledger:
 
     def asked(self, call: Call) -> Asked:
         """The call with its request digest, over its canonical form."""
-        return Asked(call, self.digest(canonical.dumps(call)), self.subject(call.keys))
+        steps = self._steps.note(call.consumer.application, call.grant, call.keys)
+        return Asked(call, self.digest(canonical.dumps_typed(call)), self.subject(call.keys), steps)
 
     def mask_salt(self, grant: str) -> bytes:
         """The salt of a grant's hashes: the same as long as the node keeps its subject key."""
@@ -104,7 +151,7 @@ class Ledger:
 
     async def write(self, role: Role, asked: Asked, bundle: Bundle, outcome: Outcome) -> bytes:
         """Sign a receipt and return it once it is on disk. Raises SpoolFailed."""
-        return await self._append(self._body(role, asked, bundle, outcome))
+        return await self._append(self._receipt(role, asked, bundle, outcome))
 
     async def alert(self, code: str, details: Mapping[str, Any]) -> None:
         """Put an alert on record."""
@@ -116,12 +163,12 @@ class Ledger:
         self._spool.close()
         self._recover()
 
-    async def _append(self, body: dict[str, Any]) -> bytes:
+    async def _append(self, receipt: "_Receipt") -> bytes:
         self._refresh()
-        chain = body["chain"]
-        number, previous = self._chains.get(chain, (0, None))
-        raw = envelope.seal(KIND, {**body, "n": number + 1, "prev": previous}, self._key)
-        self._chains[chain] = (number + 1, self.digest(raw))
+        number, receipt.prev = self._chains.get(receipt.chain, (0, None))
+        receipt.n = number + 1
+        raw = envelope.seal_written(KIND, canonical.dumps_typed(receipt), self._key)
+        self._chains[receipt.chain] = (receipt.n, self.digest(raw))
         self._in_flight += 1
         try:
             # Nothing is awaited between taking the number and queueing: order on disk is chain order.
@@ -143,44 +190,39 @@ class Ledger:
         self._recover()
         self._is_stale = False
 
-    def _body(self, role: Role, asked: Asked, bundle: Bundle, outcome: Outcome) -> dict[str, Any]:
+    def _receipt(self, role: Role, asked: Asked, bundle: Bundle, outcome: Outcome) -> "_Receipt":
         call = asked.call
         resource = bundle.resources.get(call.resource)
         chain = call.grant if call.grant in bundle.grants else "-"
-        body: dict[str, Any] = {
-            "call": call.call,
-            "trace": call.trace,
-            "role": role,
-            "node": self._node,
-            "at": clock.rfc3339(clock.now()),
-            "consumer": {
-                "node": call.consumer.node,
-                "organisation": call.consumer.organisation,
-                "application": call.consumer.application,
-            },
-            "provider": {
-                "node": resource.node if resource else "",
-                "organisation": resource.provider if resource else "",
-            },
-            "resource": call.resource,
-            "version": resource.version if resource else 0,
-            "mode": call.mode,
-            "fields": call.wanted,
-            "grant": call.grant,
-            "purpose": call.purpose,
-            "case": call.case,
-            "subject": asked.subject,
-            "request": asked.digest,
-            "answer": outcome.answer,
-            "rows": outcome.rows,
-            "decision": outcome.decision,
-            "reason": outcome.reason,
-            "rule": outcome.rule,
-            "chain": f"{chain}/{self._writer}",
-        }
+        receipt = _Receipt(
+            call=call.call,
+            trace=call.trace,
+            role=role,
+            node=self._node,
+            at=clock.rfc3339(clock.now()),
+            consumer=call.consumer,
+            provider=_Provider(resource.node, resource.provider) if resource else _NOBODY,
+            resource=call.resource,
+            version=resource.version if resource else 0,
+            mode=call.mode,
+            fields=call.wanted,
+            grant=call.grant,
+            purpose=call.purpose,
+            case=call.case,
+            subject=asked.subject,
+            request=asked.digest,
+            answer=outcome.answer,
+            rows=outcome.rows,
+            decision=outcome.decision,
+            reason=outcome.reason,
+            rule=outcome.rule,
+            chain=f"{chain}/{self._writer}{self._generation.mark()}",
+        )
+        if asked.steps:
+            receipt.steps = asked.steps
         if role != "provider":
-            body["provider_receipt"] = outcome.provider_receipt
-        return body
+            receipt.provider_receipt = outcome.provider_receipt
+        return receipt
 
     def _recover(self) -> dict[str, Day]:
         """Read the receipts since the last mark, then set a new mark; the days that they tell of."""
@@ -192,6 +234,9 @@ class Ledger:
             kept = json.loads(mark.read_text("utf-8"))
             chains = {chain: (number, digest) for chain, (number, digest) in kept["chains"].items()}
             offset, days, self._chains = kept["offset"], Days(kept["days"]), chains
+        archived = read_mark(mark.parent)
+        if offset < archived.before:  # what the mark would have told rests in the archive
+            offset, self._chains = archived.before, archived.tails(self._suite)
         for spooled in spooling.read(self._folder, self._writer, offset):
             offset = spooled.next_offset
             statement = envelope.read(spooled.record)

@@ -4,10 +4,10 @@ Whatever the outcome, this node's receipt is on disk before the outcome leaves.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from guantong.bundle.deciding import Stopped
 from guantong.bundle.types import Bundle
@@ -16,6 +16,7 @@ from guantong.gateway.answers import Answer, answer, items_needed
 from guantong.gateway.decide import Allow, Refuse, decide
 from guantong.gateway.faults import TimeIsUp
 from guantong.gateway.limits.limits import Limits
+from guantong.gateway.nonces import drawn
 from guantong.gateway.proving import prove_answer, prove_receipt, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome, Role
 from guantong.gateway.relay import PeerSaidNo, Relay
@@ -25,8 +26,7 @@ from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, gc=False):
     """A call at this node's door.
 
     ``arrived_as`` is this node's part if it is not the provider; ``sealed`` the call as its consumer's node
@@ -42,8 +42,7 @@ class Question:
     path: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """An answer with its proofs, all receipts as signed bytes."""
 
     answer: Answer
@@ -115,7 +114,7 @@ class Switch:
         except GuantongError as fault:
             receipt = await self._left(question, "provider", _fault(allow, fault))
             raise NotAnswered(fault, self._node, receipt) from None
-        salt = os.urandom(16).hex()
+        salt = drawn(16).hex()
         digest = self._ledger.digest(salted(salt, given))
         outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
         return Answered(given, salt, await self._left(question, "provider", outcome))
@@ -126,8 +125,7 @@ class Switch:
         if binding is None:
             raise SourceUnavailable(resource=call.resource)
         try:
-            async with asyncio.timeout_at(question.deadline):
-                return await self._sources.rows(binding, call.keys, items_needed(allow))
+            return await self._sources.rows(binding, call.keys, items_needed(allow), question.deadline)
         except TimeoutError:
             raise TimeIsUp(resource=call.resource) from None
 

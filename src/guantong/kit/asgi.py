@@ -1,8 +1,8 @@
 """The little of HTTP that the data plane needs: a request read whole, an answer sent whole, over raw ASGI."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -79,8 +79,7 @@ class BodyTooLarge(GuantongError):
     en = "The body exceeds the limit of {limit} bytes."
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A request. Header names are lower case, repeated headers joined; the path is as it was sent."""
 
     method: str
@@ -88,8 +87,7 @@ class Incoming:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """An answer before it is signed."""
 
     status: int
@@ -99,14 +97,47 @@ class Outgoing:
 
 def incoming(scope: Scope) -> Incoming:
     """The request's head. A query string is part of the path, and so of no address that we answer."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    raw = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        headers = _joined(raw)
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     if query := scope.get("query_string"):
         path += "?" + query.decode("latin-1")
     return Incoming(scope["method"], path, headers)
+
+
+def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers of which some are repeated (RFC 9110 §5.2)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+async def read_body_until(deadline: float, receive: Receive, headers: Mapping[str, str]) -> bytes:
+    """The whole body, or BodyTooSlow when it is not there at ``deadline`` (of the event loop's clock).
+
+    As ``asyncio.timeout_at`` would do it, at a third of the price for a body that is there already.
+    """
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a body is read in a task")
+    cut_off: list[bool] = []
+
+    def cut() -> None:
+        cut_off.append(task.cancel())
+
+    timer = asyncio.get_running_loop().call_at(deadline, cut)
+    try:
+        return await read_body(receive, headers)
+    except asyncio.CancelledError:
+        if cut_off and not task.uncancel():
+            raise BodyTooSlow from None
+        raise
+    finally:
+        timer.cancel()
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int = LARGEST_BODY) -> bytes:

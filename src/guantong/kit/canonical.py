@@ -35,6 +35,17 @@ def dumps(value: Any) -> bytes:
         raise NotCanonical(why="nested too deeply or not Unicode") from fault
 
 
+def dumps_typed(value: msgspec.Struct) -> bytes:
+    """The canonical bytes of a structure whose types allow nothing that canonical form does not; for the hot path.
+
+    Nothing is looked through again: the caller vouches for integers within ±2^53 and for the keys of dictionaries.
+    """
+    try:
+        return _encode(value)
+    except UnicodeEncodeError as fault:
+        raise NotCanonical(why="not Unicode") from fault
+
+
 def loads(data: bytes) -> Any:
     """The value of ``data``; :class:`NotCanonical` unless these are the very bytes that it is written in."""
     try:

@@ -90,7 +90,11 @@ def seal(kind: str, body: dict[str, Any], *keys: SigningKey) -> bytes:
     """The statement ``body`` of that kind, signed by each of ``keys`` (at least one)."""
     if not keys:
         raise ValueError("a statement needs a signature")
-    written = dumps(body)
+    return seal_written(kind, dumps(body), *keys)
+
+
+def seal_written(kind: str, written: bytes, *keys: SigningKey) -> bytes:
+    """The statement whose body is ``written`` in canonical form already."""
     covered = pae(kind, written)
     signatures = [{"key": key.public.ref, "value": to_base64(key.sign(covered))} for key in keys]
     return b'%b%b,"kind":%b,"signatures":%b}' % (_HEAD, written, dumps(kind), dumps(signatures))

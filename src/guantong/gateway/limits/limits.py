@@ -3,9 +3,8 @@
 Every allowed call is counted before it is answered. A limit of 0 is none. Days are those of China Standard Time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from guantong.bundle import refusals
 from guantong.bundle.deciding import Stopped
@@ -13,13 +12,13 @@ from guantong.bundle.types import Grant
 from guantong.gateway.limits.counts import Counts, Want
 from guantong.gateway.usage import DAY_S, Day, day_of, next_midnight
 
-
-class _Limit(NamedTuple):
-    """One limit of a grant: what it counts, the rule that it is, and what is said when it is reached."""
-
-    want: Want
-    rule: str
-    refusal: type[refusals.LimitReached]
+# By what a count's name begins with: the rule that its limit is, and what is said when it is reached.
+_MEANINGS: Mapping[bytes, tuple[str, type[refusals.LimitReached]]] = {
+    b"second": ("rate", refusals.RateExceeded),
+    b"day": ("quota", refusals.QuotaExceeded),
+    b"rows": ("volume", refusals.VolumeExceeded),
+    b"key": ("key_limit", refusals.KeyLimitExceeded),
+}
 
 
 class Limits:
@@ -44,16 +43,17 @@ class Limits:
         if self._recovered is not None:
             await self._recover(self._recovered, at)
         place = await self._entered(grant, now, seconds) if grant.concurrent else b""
-        limits = list(_limits(grant, subject, now))
+        wants = _wants(grant, subject, now)
         try:
-            beyond = await self._counts.take([limit.want for limit in limits], now=now)
+            beyond = await self._counts.take(wants, now=now)
         except BaseException:
             await self.over(place)
             raise
         if beyond is None:
             return place
         await self.over(place)
-        want, rule, refusal = limits[beyond]
+        want = wants[beyond]
+        rule, refusal = _MEANINGS[want.name.partition(b"\0")[0]]
         raise Stopped(rule, refusal(grant=grant.id, limit=want.limit, retry_after_s=want.until - now))
 
     async def over(self, place: bytes) -> None:
@@ -88,16 +88,17 @@ class Limits:
         self._recovered = None
 
 
-def _limits(grant: Grant, subject: str, now: int) -> Iterator[_Limit]:
+def _wants(grant: Grant, subject: str, now: int) -> list[Want]:
     name, midnight = grant.id.encode(), next_midnight(now)
-    yield _Limit(Want(b"second\0" + name, grant.per_second, now + 1), "rate", refusals.RateExceeded)
-    yield _Limit(Want(b"day\0" + name, grant.per_day, midnight), "quota", refusals.QuotaExceeded)
+    wants = [
+        Want(b"second\0" + name, grant.per_second, now + 1),
+        Want(b"day\0" + name, grant.per_day, midnight),
+    ]
     if grant.rows_per_day:
-        volume = Want(_rows(grant.id), grant.rows_per_day, midnight, amount=0)
-        yield _Limit(volume, "volume", refusals.VolumeExceeded)
+        wants.append(Want(_rows(grant.id), grant.rows_per_day, midnight, amount=0))
     if grant.per_key_per_day:
-        key = Want(f"key\0{grant.id}\0{subject}".encode(), grant.per_key_per_day, midnight)
-        yield _Limit(key, "key_limit", refusals.KeyLimitExceeded)
+        wants.append(Want(f"key\0{grant.id}\0{subject}".encode(), grant.per_key_per_day, midnight))
+    return wants
 
 
 def _rows(grant: str) -> bytes:

@@ -10,8 +10,7 @@ import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -30,6 +29,8 @@ _PAGE = 4096
 _LARGEST = 0xFFFFFFFF
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
+_REMEMBERED = 4096
+
 _Found = tuple[int, int]  # where the entry stands, and its count now
 
 
@@ -41,10 +42,13 @@ class SharedTable:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._buckets = max(1, entries // _WIDTH)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        with self._locked():
-            salt, self._since = self._opened()
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        salt, self._since = self._opened()
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
         self._memory = mmap.mmap(self._file, _PAGE + self._buckets * _BUCKET.size)
         self._hash = blake2b(key=salt, digest_size=8)
+        self._places: dict[bytes, tuple[int, int]] = {}
+        """Names that come again and again: fingerprint, and where the entry stood last."""
 
     async def since(self) -> int:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
@@ -52,51 +56,61 @@ class SharedTable:
 
     async def take(self, wants: Sequence[Want], *, now: int) -> int | None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
+        marked = [self._marked(want.name) for want in wants]
         undo: list[tuple[int, bytes]] = []
-        with self._locked():
+        with self:
             for number, (name, limit, until, amount) in enumerate(wants):
-                at, count = self._find(name, now)
+                mark, hint = marked[number]
+                at, count = self._find(mark, hint, now)
                 if count + (amount or 1) > limit:
                     for place, before in reversed(undo):
                         self._memory[place : place + _ENTRY.size] = before
                     return number
                 if amount:
                     undo.append((at, self._memory[at : at + _ENTRY.size]))
-                    self._write(at, name, until, count + amount)
+                    _ENTRY.pack_into(self._memory, at, mark, until, count + amount)
+                if count and at != hint:
+                    self._remember(name, mark, at)
         return None
 
     async def add(self, name: bytes, amount: int, *, until: int, now: int) -> None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
-        with self._locked():
-            at, count = self._find(name, now)
-            self._write(at, name, until, min(count + amount, _LARGEST))
+        mark, hint = self._marked(name)
+        with self:
+            at, count = self._find(mark, hint, now)
+            _ENTRY.pack_into(self._memory, at, mark, until, min(count + amount, _LARGEST))
 
     async def enter(self, name: bytes, limit: int, *, until: int, now: int) -> bytes | None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
-        with self._locked():
-            for number in range(limit):
-                place = b"%b\0%d" % (name, number)
-                at, count = self._find(place, now)
+        places = [b"%b\0%d" % (name, number) for number in range(limit)]
+        marked = [self._marked(place) for place in places]
+        with self:
+            for place, (mark, hint) in zip(places, marked, strict=True):
+                at, count = self._find(mark, hint, now)
                 if not count:
-                    self._write(at, place, until, 1)
+                    _ENTRY.pack_into(self._memory, at, mark, until, 1)
                     return place
         return None
 
     async def leave(self, place: bytes) -> None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
-        with self._locked():
-            at, _ = self._find(place, 0)
-            self._write(at, place, 0, 0)
+        mark, hint = self._marked(place)
+        with self:
+            at, _ = self._find(mark, hint, 0)
+            _ENTRY.pack_into(self._memory, at, mark, 0, 0)
 
     async def close(self) -> None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
         self._memory.close()
         os.close(self._file)
 
-    def _find(self, name: bytes, now: int) -> _Found:
-        """The entry of ``name``, or a free one for it, and its count at ``now``."""
-        mark = self._fingerprint(name)
-        free = -1
+    def _find(self, mark: int, hint: int, now: int) -> _Found:
+        """The entry of the name with this fingerprint, or a free one for it, and its count at ``now``."""
+        if hint:
+            found, end, count = _ENTRY.unpack_from(self._memory, hint)
+            if found == mark:
+                return hint, count if end > now else 0
+        free = 0
         for bucket in (mark % self._buckets, (mark >> 32) % self._buckets):
             start = _PAGE + bucket * _BUCKET.size
             fields = _BUCKET.unpack_from(self._memory, start)
@@ -104,29 +118,34 @@ class SharedTable:
             if mark in marks:
                 place = marks.index(mark)
                 return start + place * _ENTRY.size, fields[3 * place + 2] if ends[place] > now else 0
-            if free < 0 and (soonest := min(ends)) <= now:
+            if not free and (soonest := min(ends)) <= now:
                 free = start + ends.index(soonest) * _ENTRY.size
-        if free < 0:
+        if not free:
             raise CountsUnavailable(why_zh="计数表已满", why_en="the table of counts is full")
         return free, 0
 
-    def _write(self, at: int, name: bytes, until: int, count: int) -> None:
-        _ENTRY.pack_into(self._memory, at, self._fingerprint(name), until, count)
+    def _marked(self, name: bytes) -> tuple[int, int]:
+        """The fingerprint of ``name``, and where its entry stood last (0: not known)."""
+        known = self._places.get(name)
+        if known is None:
+            hasher = self._hash.copy()
+            hasher.update(name)
+            # An empty entry has the mark 0.
+            known = (int.from_bytes(hasher.digest()) or 1, 0)
+        return known
 
-    def _fingerprint(self, name: bytes) -> int:
-        hasher = self._hash.copy()
-        hasher.update(name)
-        # An empty entry has the mark 0.
-        return int.from_bytes(hasher.digest()) or 1
+    def _remember(self, name: bytes, mark: int, at: int) -> None:
+        if len(self._places) >= _REMEMBERED:
+            self._places.clear()
+        self._places[name] = (mark, at)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        # Held for microseconds and never across an await, so waiting for it in the event loop is short.
+    # The lock is held for a microsecond or two and never across an await, so waiting for it in the event loop is short.
+
+    def __enter__(self) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def _opened(self) -> tuple[bytes, int]:
         """Salt and beginning of the table as it is, or of a new one."""

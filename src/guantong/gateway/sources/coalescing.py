@@ -24,13 +24,22 @@ class Coalescer:
         self._waiting: dict[Lookup, _Waiting] = defaultdict(dict)
         self._running: dict[Lookup, asyncio.Task[None]] = {}
 
-    async def rows(self, lookup: Lookup, key: Key) -> list[Row]:
-        """The rows of ``key`` (wanted columns only), at most ``lookup.limit``. Raises SourceUnavailable."""
-        answer: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
+    async def rows(self, lookup: Lookup, key: Key, deadline: float) -> list[Row]:
+        """The rows of ``key`` (wanted columns only), at most ``lookup.limit``.
+
+        Raises SourceUnavailable, or TimeoutError at ``deadline``, a moment of the event loop's clock.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Row]] = loop.create_future()
         self._waiting[lookup].setdefault(key, []).append(answer)
         if lookup not in self._running:
             self._running[lookup] = asyncio.create_task(self._run(lookup))
-        return await answer
+        # Only the one who waits gives up: the statement serves others too.
+        timer = loop.call_at(deadline, _give_up, answer)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Let what runs end, and close the source."""
@@ -78,6 +87,11 @@ class Coalescer:
         for key in keys:
             found |= await self._batch(lookup, [key])
         return found
+
+
+def _give_up(answer: "asyncio.Future[list[Row]]") -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def _by_key(rows: Sequence[Row], lookup: Lookup) -> dict[Key, list[Row]]:

@@ -28,9 +28,12 @@ class KeyUnusable(Exception):
     """A key cannot be of the column's type (letters for a number): no row can have it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Lookup:
-    """One shape of question to one table. ``limit`` is the number of rows a single key may yield."""
+    """One shape of question to one table. ``limit`` is the number of rows a single key may yield.
+
+    Questions of one shape are one and the same object (see Sources), so that finding what was prepared for it is cheap.
+    """
 
     resource: str
     source: str

@@ -5,10 +5,14 @@ from urllib.parse import urlsplit
 
 from guantong.bundle.types import Binding
 from guantong.gateway.sources.coalescing import Coalescer
-from guantong.gateway.sources.lookup import Row, Source, SourceUnavailable, lookup_of
+from guantong.gateway.sources.lookup import Lookup, Row, Source, SourceUnavailable, lookup_of
 from guantong.gateway.sources.mysql import MySQLSource
 from guantong.gateway.sources.postgresql import PostgreSQLSource
 from guantong.gateway.sources.sqlite import SQLiteSource
+
+REMEMBERED = 4096
+
+_Shape = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 DIALECTS: Mapping[str, Callable[[str], Source]] = {
     "sqlite": SQLiteSource,
@@ -26,22 +30,37 @@ class Sources:
     def __init__(self, secrets: Callable[[], Mapping[str, str]]) -> None:
         self._secrets = secrets
         self._open: dict[tuple[str, str], Coalescer] = {}
+        self._shapes: dict[_Shape, tuple[Binding, Lookup]] = {}
 
-    async def rows(self, binding: Binding, keys: Mapping[str, str], items: Sequence[str]) -> list[Row]:
+    async def rows(
+        self, binding: Binding, keys: Mapping[str, str], items: Sequence[str], deadline: float
+    ) -> list[Row]:
         """The rows that ``keys`` find, with the values of ``items`` in that order.
 
-        At most one more than the binding's ``max_rows``. Raises SourceUnavailable.
+        At most one more than the binding's ``max_rows``. Raises SourceUnavailable, or TimeoutError at ``deadline``.
         """
-        names = sorted(keys)
-        lookup = lookup_of(binding, names, items)
+        names = tuple(sorted(keys)) if len(keys) > 1 else tuple(keys)
+        lookup = self._lookup(binding, names, tuple(items))
         source = self._open.get((binding.source, binding.dialect)) or self._opened(binding)
-        return await source.rows(lookup, tuple(keys[name] for name in names))
+        return await source.rows(lookup, tuple([keys[name] for name in names]), deadline)
 
     async def close(self) -> None:
         """Close every source."""
         for source in self._open.values():
             await source.close()
         self._open.clear()
+
+    def _lookup(self, binding: Binding, names: tuple[str, ...], items: tuple[str, ...]) -> Lookup:
+        """The question of this shape, made anew only when another bundle binds the resource otherwise."""
+        shape = (binding.resource, names, items)
+        bound, lookup = self._shapes.get(shape, (None, None))
+        if lookup is None or (bound is not binding and bound != binding):
+            if len(self._shapes) >= REMEMBERED:
+                self._shapes.clear()
+            lookup = lookup_of(binding, names, items)
+        if bound is not binding:
+            self._shapes[shape] = (binding, lookup)
+        return lookup
 
     def _opened(self, binding: Binding) -> Coalescer:
         address = self._secrets().get(binding.source, "")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from asyncpg import exceptions
@@ -22,7 +23,8 @@ class PostgreSQLSource:
         self._url = url
         self._pool: Any = None
         self._opening = asyncio.Lock()
-        self._statements: dict[Lookup, str] = {}
+        # Forgotten with the lookup, when a bundle binds the resource otherwise.
+        self._statements: WeakKeyDictionary[Lookup, str] = WeakKeyDictionary()
 
     async def fetch(self, lookup: Lookup, keys: Sequence[Key], limit: int) -> list[Row]:
         """See :class:`guantong.gateway.sources.lookup.Source`."""
