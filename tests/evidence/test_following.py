@@ -10,9 +10,10 @@ from tests.evidence.test_processes import free_port, served, until
 from guantong.courier.client import Courier
 from guantong.evidence import notes, spool
 from guantong.evidence.accusations import check_accusation, read_accusation
+from guantong.evidence.alarms import WRITER, Alarms
 from guantong.evidence.checkpoints import read_checkpoint
 from guantong.evidence.configuration import followed_file, known_logs_file, read_followed
-from guantong.evidence.following import WRITER, Alarms, Following
+from guantong.evidence.following import Following
 from guantong.evidence.monitor import mirror_name
 from guantong.evidence.spool import Spool
 from guantong.evidence.witness import Witness

@@ -46,6 +46,8 @@ class Cosigning:
         self._send = send
         self._consistency = consistency
         self._seen: dict[str, int] = {}
+        self.largest_seen = 0
+        """The largest tree of this log that a witness says it has cosigned."""
         self.troubles: dict[str, str] = {}
         """Witness key → why it did not cosign when last asked."""
 
@@ -81,7 +83,10 @@ class Cosigning:
                 raise _Refused(
                     f"refused with {reply.status}: {reply.body[:200].decode('utf-8', 'replace').strip()}"
                 )
-            seen = _size(reply.body, size)
+            seen = _size(reply.body)
+            self.largest_seen = max(self.largest_seen, seen)
+            if seen > size:
+                raise _Refused(f"it has cosigned a larger tree ({seen}) than this log's ({size})")
             if seen == old:
                 raise _Refused("it has seen another tree of this size")
             self._seen[ref] = seen
@@ -92,14 +97,11 @@ class _Refused(Exception):
     pass
 
 
-def _size(body: bytes, ours: int) -> int:
+def _size(body: bytes) -> int:
     try:
-        size = read_size(body.decode("ascii").removesuffix("\n"))
+        return read_size(body.decode("ascii").removesuffix("\n"))
     except (UnicodeDecodeError, CheckpointMalformed) as fault:
         raise _Refused("it answers a size that cannot be read") from fault
-    if size > ours:
-        raise _Refused(f"it has cosigned a larger tree ({size}) than this log's ({ours})")
-    return size
 
 
 def _cosignature(body: bytes, signed: Signed, party: Party) -> NoteSignature:

@@ -6,37 +6,20 @@ Alarms are signed alerts in a spool of this process's own, so they reach the nod
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from guantong.courier.client import Courier
+from guantong.evidence.alarms import Alarms
 from guantong.evidence.configuration import Followed, Reread
 from guantong.evidence.monitor import Look, Mirror, Monitor, Reply, keep_accusation, mirror_name
-from guantong.evidence.spool import Spool
 from guantong.evidence.witness import Witness
-from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import SigningKey
 
 LOOK_EVERY_S = 0.5
-WRITER = "log"
-ALERT = "guantong/alert@v1"
 
 _logger = logging.getLogger(__name__)
-
-
-class Alarms:
-    """Puts alerts on record, signed by the node."""
-
-    def __init__(self, spool: Spool, node: str, key: SigningKey) -> None:
-        self._spool, self._node, self._key = spool, node, key
-
-    async def tell(self, code: str, details: Mapping[str, Any]) -> None:
-        """An alert that is on disk when this returns; SpoolFailed."""
-        body = {"alert": code, "node": self._node, "at": clock.rfc3339(clock.now()), "details": dict(details)}
-        await self._spool.append(envelope.seal(ALERT, body, self._key))
 
 
 class Following:

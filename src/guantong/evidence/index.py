@@ -6,7 +6,7 @@ This is the log's truth; tiles follow from it. A leaf's row and its writer's cur
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _SCHEMA = """
@@ -73,6 +73,50 @@ class Index:
             execute("ROLLBACK")
             raise
         self.size += len(records)
+
+    def cut(self, size: int) -> None:
+        """Forget the leaves from ``size`` on; their records are waiting again. For leaves that were never signed only."""
+        execute = self._writing.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(
+                "UPDATE writer SET next_offset = cut.first FROM"
+                " (SELECT writer, min(offset) AS first FROM leaf WHERE position >= ? GROUP BY writer) AS cut"
+                " WHERE writer.id = cut.writer",
+                (size,),
+            )
+            execute("DELETE FROM leaf WHERE position >= ?", (size,))
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        self.size = size
+
+    def make_whole(
+        self, leaves: Sequence[tuple[str, int, bytes]], cursors: Mapping[str, int], signed: bytes
+    ) -> None:
+        """Add leaves (writer, offset, digest) that a peer gave back, and the checkpoint that signs them, all at once."""
+        execute = self._writing.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            names = {writer for writer, _, _ in leaves}
+            for name in names:
+                execute("INSERT OR IGNORE INTO writer (name, next_offset) VALUES (?, 0)", (name,))
+            for name, offset in cursors.items():
+                execute("UPDATE writer SET next_offset = ? WHERE name = ?", (offset, name))
+            numbers = dict(execute("SELECT name, id FROM writer").fetchall())
+            rows = [
+                (position, numbers[writer], offset, digest)
+                for position, (writer, offset, digest) in enumerate(leaves, start=self.size)
+            ]
+            self._writing.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?)", rows)
+            execute("INSERT OR REPLACE INTO note VALUES ('signed', ?)", (signed,))
+            execute("DELETE FROM note WHERE kind = 'behind'")
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        self.size += len(leaves)
 
     def digests(self, start: int) -> Iterator[list[bytes]]:
         """The records' digests from leaf ``start`` on, some thousands at a time."""

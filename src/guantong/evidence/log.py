@@ -8,7 +8,8 @@ file lock.
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -17,6 +18,7 @@ from pathlib import Path
 from guantong.evidence import merkle, notes, spool
 from guantong.evidence.checkpoints import Checkpoint, cosigners, read_checkpoint
 from guantong.evidence.configuration import policy_file
+from guantong.evidence.generations import begin as begin_generation
 from guantong.evidence.index import Index
 from guantong.evidence.merkle import Hash
 from guantong.evidence.notes import Note, NoteSignature
@@ -24,9 +26,15 @@ from guantong.evidence.policy import Policy
 from guantong.evidence.proofs import Proof
 from guantong.evidence.tiles import TilePath, Tiles, TreeDamaged
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import SigningKey
+from guantong.kit.suites import SigningKey, VerifyKey
 
 BATCH = 8192
+RESTORED = "restored"
+"""In the log's folder, a file that says that it came from a backup and that no witness was asked since."""
+
+LOST = "~lost"
+"""In the index, the writer of leaves whose records were lost with a disk: no spool bears such a name."""
+
 _REMEMBERED_VERDICTS = 64
 
 Step = Callable[[str], None]
@@ -83,6 +91,7 @@ class Log:
         self._spool_folder = spool_folder
         self._key = key
         self._step = step
+        self._restored = folder / RESTORED
         self._policy = policy_file(folder / "policy")
         self._index = Index(folder / "log.sqlite")
         self._tiles = Tiles(folder / "tree")
@@ -90,6 +99,9 @@ class Log:
         self._verdicts: tuple[Policy, dict[Note, bool]] = (self.policy, {})
         self.troubles: dict[str, GuantongError] = {}
         """Writers whose records cannot be read, and why."""
+        behind = self._index.note("behind")
+        self.behind: int | None = int(behind) if behind else None
+        """The size that witnesses have cosigned, if this log was set back behind it: then nothing is added or signed."""
         self._latest = self._kept("signed")
         self._witnessed = self._kept("witnessed")
         try:
@@ -102,6 +114,11 @@ class Log:
     def origin(self) -> str:
         """The log's name in its checkpoints."""
         return self._key.name
+
+    @property
+    def keys(self) -> Mapping[str, VerifyKey]:
+        """The public keys by which this log signs."""
+        return {self._key.public.ref: self._key.public}
 
     @property
     def policy(self) -> Policy:
@@ -124,10 +141,22 @@ class Log:
         candidates = (self._latest, self._witnessed)
         return next((signed for signed in candidates if signed and self._is_witnessed(signed.note)), None)
 
+    @property
+    def size(self) -> int:
+        """How many leaves there are, signed or not yet."""
+        return self._index.size
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it came from a backup, and no witness has been asked since how far it had been."""
+        return self._restored.exists()
+
     # ── writing: one thread only ──
 
     def integrate(self, most: int = BATCH) -> int:
         """Make leaves of up to ``most`` waiting records and say how many; :meth:`sign` makes them count."""
+        if self.behind is not None:
+            return 0
         added = 0
         for writer in spool.writers(self._spool_folder):
             if added < most:
@@ -138,7 +167,7 @@ class Log:
     def sign(self) -> Signed | None:
         """Sign the tree as it is now, if it is not signed already; the newest signed tree."""
         size = self._index.size
-        if self._latest is None or self._latest.checkpoint.size != size:
+        if self.behind is None and (self._latest is None or self._latest.checkpoint.size != size):
             self._fill_tiles()
             self._tiles.sync()
             self._step("tiles synced")
@@ -152,6 +181,39 @@ class Log:
         kept = [old for old in self._cosignatures_of(signed) if old.ref not in known]
         note = Note(signed.note.text, (signed.note.signatures[0], *kept, *cosignatures))
         self._keep(Signed(signed.checkpoint, note))
+
+    def settle(self) -> None:
+        """The witnesses have been asked: what was restored is what they have seen, or it is noted how far it is behind."""
+        self._restored.unlink(missing_ok=True)
+
+    def fall_behind(self, seen: int) -> None:
+        """A witness has cosigned a tree of ``seen`` leaves, more than this log has: stop until :meth:`make_whole`."""
+        begin_generation(self._spool_folder)  # nor do writers know any more which numbers they gave out
+        self._index.keep_note("behind", str(seen).encode())
+        self._step("behind noted")
+        self.behind = seen
+
+    def make_whole(self, digests: Sequence[bytes], note: Note, checkpoint: Checkpoint) -> None:
+        """Add the leaves that this log signed once and lost: ``digests`` follow what is signed here now.
+
+        ``note`` is the log's own checkpoint over them all; :class:`TreeDamaged` if they do not lead to its root. Records
+        that wait in the spool and are among them become those leaves; the others are known by their digest alone.
+        """
+        base = self._latest.checkpoint.size if self._latest else 0
+        if self._index.size > base:  # integrated, never signed: the signed history goes on differently
+            self._index.cut(base)
+            self._step("unsigned leaves cut")
+        self._tiled = min(self._tiled, base)
+        self._tiles.write(base, digests)
+        self._tiles.sync()
+        self._step("tiles written")
+        if checkpoint.size != base + len(digests) or not self._has_root(checkpoint):
+            raise TreeDamaged(why=f"another root at size {checkpoint.size}")
+        leaves, cursors = self._places(digests, base)
+        self._index.make_whole(leaves, cursors, note.to_bytes())
+        self._step("made whole")
+        self._tiled = checkpoint.size
+        self._latest, self.behind = Signed(checkpoint, note), None
 
     # ── reading: any thread ──
 
@@ -185,6 +247,23 @@ class Log:
         self._tiles.close()
         self._index.close()
         os.close(self._lease)
+
+    def _places(
+        self, digests: Sequence[bytes], base: int
+    ) -> tuple[list[tuple[str, int, bytes]], dict[str, int]]:
+        """Where the records of leaves that came back lie: in a writer's spool, or nowhere any more (:data:`LOST`)."""
+        wanted = {digest: number for number, digest in enumerate(digests)}
+        leaves = [(LOST, base + number, digest) for number, digest in enumerate(digests)]
+        cursors: dict[str, int] = {}
+        for writer in spool.writers(self._spool_folder):
+            with suppress(spool.SpoolDamaged):
+                for found in spool.read(self._spool_folder, writer, self._index.cursor(writer)):
+                    number = wanted.pop(sha256(found.record).digest(), None)
+                    if number is None:
+                        break  # a writer's records became leaves in their order: the rest is new
+                    leaves[number] = (writer, found.offset, digests[number])
+                    cursors[writer] = found.next_offset
+        return leaves, cursors
 
     def _integrate_writer(self, writer: str, most: int) -> int:
         offset = self._index.cursor(writer)

@@ -6,7 +6,7 @@ log's own tree. From a mirror a log that was restored from an old backup is repa
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -134,8 +134,8 @@ class Monitor:
 
     async def look(self) -> Look:
         """Read what is new and compare; :class:`LogUnreadable` and the courier's errors say why it could not."""
-        raw = await self._read("/checkpoint")
-        note, checkpoint = self.read(raw)
+        note, checkpoint = await read_signed(self._get, self.origin, self._keys())
+        raw = note.to_bytes()
         before = self.mirror.size
         if doubted := self._doubted.get(note.text):
             return doubted  # nothing new, and it was examined as far as it can be
@@ -168,15 +168,7 @@ class Monitor:
 
     def read(self, raw: bytes) -> tuple[Note, Checkpoint]:
         """The note and checkpoint in ``raw``, signed by the log; :class:`LogUnreadable`."""
-        try:
-            note = notes.read(raw)
-            checkpoint = read_checkpoint(note.text)
-        except GuantongError as fault:
-            raise LogUnreadable(origin=self.origin, why=fault.sentence("en")) from fault
-        keys = {ref: key for ref, key in self._keys().items() if key.name == self.origin}
-        if checkpoint.origin != self.origin or not note.signed_by(keys):
-            raise LogUnreadable(origin=self.origin, why="its checkpoint is not signed by a known key")
-        return note, checkpoint
+        return check_signed(raw, self.origin, self._keys())
 
     def _fits(self, checkpoint: Checkpoint) -> bool:
         old = self.mirror.checkpoint
@@ -187,13 +179,9 @@ class Monitor:
     async def _take_in(self, size: int) -> None:
         """Write the digests up to ``size`` to the mirror's files; they count once :meth:`Mirror.keep` says so."""
         start = self.mirror.tiled
-        while start < size:
-            first = start // TILE_WIDTH
-            numbers = range(first, min(first + TILES_AT_ONCE, -(-size // TILE_WIDTH)))
-            tiles = await asyncio.gather(*(self._tile(ENTRIES, number, size) for number in numbers))
-            digests = [digest for tile in tiles for digest in _digests(tile, self.origin)]
-            await asyncio.to_thread(self.mirror.tiles.write, start, digests[start - first * TILE_WIDTH :])
-            start = first * TILE_WIDTH + len(digests)
+        async for digests in read_digests(self._get, self.origin, start, size):
+            await asyncio.to_thread(self.mirror.tiles.write, start, digests)
+            start += len(digests)
 
     async def _examine(self, raw: bytes, checkpoint: Checkpoint) -> Look:
         """The larger tree does not go on where the verified one was: is that proven by its own tiles?"""
@@ -227,23 +215,10 @@ class Monitor:
         merkle.root(old, node)  # the first time only to see which tiles it takes
         merkle.consistency_path(old, new, node)
         for level, number in sorted(wanted):
-            tiles[level, number] = await self._tile(level, number, new)
+            tiles[level, number] = await read_tile(
+                self._get, self.origin, TilePath(level, number, _width(level, number, new))
+            )
         return merkle.root(old, node), merkle.consistency_path(old, new, node)
-
-    async def _tile(self, level: int | str, number: int, size: int) -> bytes:
-        height = TILE_HEIGHT * level if isinstance(level, int) else 0
-        width = min(TILE_WIDTH, (size >> height) - number * TILE_WIDTH)
-        body = await self._read(f"/tile/{write_tile_path(TilePath(level, number, width))}")
-        each = 2 + ENTRY_BYTES if level == ENTRIES else merkle.HASH_BYTES
-        if len(body) != width * each:
-            raise LogUnreadable(origin=self.origin, why="a tile has the wrong length")
-        return body
-
-    async def _read(self, path: str) -> bytes:
-        reply = await self._get(path)
-        if reply.status != 200:
-            raise LogUnreadable(origin=self.origin, why=f"{reply.status} for {path}")
-        return reply.body
 
     def _accused(self, accusation: Accusation, shown: Checkpoint) -> Look:
         return Look(self.mirror.size, alarm="log_forked", accusation=accusation, shown=shown)
@@ -253,6 +228,45 @@ class Monitor:
             return Look(look.size)
         self._doubted = {note.text: replace(look, alarm=None, accusation=None)}
         return look
+
+
+async def read_signed(get: Get, origin: str, keys: Mapping[str, VerifyKey]) -> tuple[Note, Checkpoint]:
+    """The checkpoint at ``/checkpoint``, signed by the log; :class:`LogUnreadable`."""
+    return check_signed(await _read(get, origin, "/checkpoint"), origin, keys)
+
+
+def check_signed(raw: bytes, origin: str, keys: Mapping[str, VerifyKey]) -> tuple[Note, Checkpoint]:
+    """The note and checkpoint in ``raw``, if one of ``keys`` that bears the log's name signed it; :class:`LogUnreadable`."""
+    try:
+        note = notes.read(raw)
+        checkpoint = read_checkpoint(note.text)
+    except GuantongError as fault:
+        raise LogUnreadable(origin=origin, why=fault.sentence("en")) from fault
+    own = {ref: key for ref, key in keys.items() if key.name == origin}
+    if checkpoint.origin != origin or not note.signed_by(own):
+        raise LogUnreadable(origin=origin, why="its checkpoint is not signed by a known key")
+    return note, checkpoint
+
+
+async def read_digests(get: Get, origin: str, start: int, size: int) -> AsyncIterator[list[bytes]]:
+    """The records' digests from leaf ``start`` to ``size``, some thousands at a time; :class:`LogUnreadable`."""
+    while start < size:
+        first = start // TILE_WIDTH
+        numbers = range(first, min(first + TILES_AT_ONCE, -(-size // TILE_WIDTH)))
+        paths = [TilePath(ENTRIES, number, _width(ENTRIES, number, size)) for number in numbers]
+        tiles = await asyncio.gather(*(read_tile(get, origin, path) for path in paths))
+        digests = [digest for tile in tiles for digest in _digests(tile, origin)]
+        yield digests[start - first * TILE_WIDTH :]
+        start = first * TILE_WIDTH + len(digests)
+
+
+async def read_tile(get: Get, origin: str, path: TilePath) -> bytes:
+    """The bytes of one tile; :class:`LogUnreadable`."""
+    body = await _read(get, origin, f"/tile/{write_tile_path(path)}")
+    each = 2 + ENTRY_BYTES if path.level == ENTRIES else merkle.HASH_BYTES
+    if len(body) != path.width * each:
+        raise LogUnreadable(origin=origin, why="a tile has the wrong length")
+    return body
 
 
 def mirror_name(origin: str) -> str:
@@ -269,6 +283,18 @@ def keep_accusation(folder: Path, accusation: Accusation) -> tuple[Path, bool]:
     if is_new:
         durable.replace(path, data)
     return path, is_new
+
+
+async def _read(get: Get, origin: str, path: str) -> bytes:
+    reply = await get(path)
+    if reply.status != 200:
+        raise LogUnreadable(origin=origin, why=f"{reply.status} for {path}")
+    return reply.body
+
+
+def _width(level: int | str, number: int, size: int) -> int:
+    height = TILE_HEIGHT * level if isinstance(level, int) else 0
+    return min(TILE_WIDTH, (size >> height) - number * TILE_WIDTH)
 
 
 def _digests(tile: bytes, origin: str) -> list[bytes]:

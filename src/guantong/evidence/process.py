@@ -2,15 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from guantong.courier.client import Courier, Reply
+from guantong.evidence.alarms import WRITER, Alarms
 from guantong.evidence.configuration import followed_file, known_logs_file
-from guantong.evidence.following import WRITER, Alarms, Following
+from guantong.evidence.following import Following
 from guantong.evidence.log import Log
 from guantong.evidence.running import Running
 from guantong.evidence.server import LogServer
@@ -38,26 +39,37 @@ async def _run(settings: Settings) -> None:
     log = Log(settings.log_folder, settings.spool_folder, read_key(settings.key_folder / LOG_KEY))
     witness = _witness(settings)
     try:
-        async with (
-            Courier([]) as courier,
-            Courier([]) as reader,
-            Running(log, CourierSend(log, courier)) as running,
-            _following(settings, witness, reader) as following,
-        ):
-            config = uvicorn.Config(
-                LogServer(running, witness, following),
-                host=settings.host,
-                port=settings.log_port,
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-            )
-            await _serve(config)
+        with Spool(settings.spool_folder, WRITER) as spool:
+            alarms = Alarms(spool, settings.node, _alarm_key(settings))
+            async with (
+                Courier([]) as courier,
+                Courier([]) as reader,
+                Running(log, CourierSend(log, courier), alarms) as running,
+                Following(
+                    settings.log_folder / "mirrors",
+                    followed_file(settings.log_folder / "followed"),
+                    reader,
+                    witness,
+                    alarms,
+                ) as following,
+            ):
+                await _serve(_server(settings, LogServer(running, witness, following)))
     finally:
         log.close()
         if witness:
             witness.close()
+
+
+def _server(settings: Settings, application: LogServer) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.log_port,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
 
 
 async def _serve(config: uvicorn.Config) -> None:
@@ -89,18 +101,9 @@ def _witness(settings: Settings) -> Witness | None:
     return Witness(settings.log_folder / "witness.sqlite", read_key(path), known.current)
 
 
-@asynccontextmanager
-async def _following(
-    settings: Settings, witness: Witness | None, courier: Courier
-) -> AsyncIterator[Following]:
-    """Follow the logs that are listed, and put alarms on record under the node's key."""
-    listed = followed_file(settings.log_folder / "followed")
+def _alarm_key(settings: Settings) -> SigningKey:
     node = settings.key_folder / NODE_KEY
-    key = read_key(node if node.exists() else settings.key_folder / LOG_KEY)
-    with Spool(settings.spool_folder, WRITER) as spool:
-        alarms = Alarms(spool, settings.node, key)
-        async with Following(settings.log_folder / "mirrors", listed, courier, witness, alarms) as following:
-            yield following
+    return read_key(node if node.exists() else settings.key_folder / LOG_KEY)
 
 
 class CourierSend:

@@ -142,6 +142,7 @@ class LogServer:
             "origin": log.origin,
             "size": log.latest.checkpoint.size if log.latest else 0,
             "witnessed": log.witnessed.checkpoint.size if log.witnessed else None,
+            "behind": log.behind,
             "suspicions": self._witness.suspicion_count() if self._witness else 0,
             "troubles": {
                 "log": running.trouble,

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "proof": ("guantong.site.commands.proof", "a record's proof file, wherever the record rests: DIGEST"),
     "complete": ("guantong.site.commands.complete", "name the receipts that are missing: [FILE…]"),
     "archive": ("guantong.site.commands.archive", "pack old records; --restore WRITER START puts them back"),
+    "backup": ("guantong.site.commands.backup", "copy this node while it runs: FOLDER [--with-keys]"),
+    "restore": ("guantong.site.commands.restore", "put a backup back: FOLDER"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifying", "check proof files offline: FILE… --keys KEYS"),
 }
