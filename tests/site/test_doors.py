@@ -368,8 +368,8 @@ def test_every_address_is_covered_here() -> None:
              "drafts-together", "resource-changes", "resource-undo", "imports", "import-template", "import",
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",
              "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields",
-                 # In tests/site/test_check.py and test_record.py.
-                 "check-keys", "record-export", "readings"}  # fmt: skip
+                 # In tests/site/test_check.py, test_record.py and test_grant_receipts.py.
+                 "check-keys", "record-export", "readings", "grant-receipts"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
     assert named <= known, named - known
 

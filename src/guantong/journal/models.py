@@ -140,11 +140,8 @@ class Receipt(models.Model):
             models.Index(fields=["purpose", "at", "id"], name="receipt_purpose"),
             models.Index(fields=["mode", "at", "id"], name="receipt_mode"),
             models.Index(fields=["decision", "at", "id"], name="receipt_decision"),
-            # Most receipts have no case, and many no subject: those need not be found by it.
-            models.Index(fields=["case", "at", "id"], condition=~models.Q(case=""), name="receipt_case"),
-            models.Index(
-                fields=["subject", "at", "id"], condition=~models.Q(subject=""), name="receipt_subject"
-            ),
+            models.Index(fields=["case", "at", "id"], name="receipt_of_case"),
+            models.Index(fields=["subject", "at", "id"], name="receipt_of_subject"),
             models.Index(fields=["call"], name="receipt_call"),
             models.Index(fields=["chain", "number"], name="receipt_chain"),
         ]

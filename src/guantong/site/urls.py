@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.lineage.views import lineage
 from guantong.site.record import views as record
+from guantong.site.record.chains import grant_receipts
 from guantong.site.views import home, oversee, prove, todos, verifying
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prove/check/", verifying.check, name="check"),
     path("prove/check/keys.zip", verifying.keys, name="check-keys"),
     path("prove/export", record.export, name="record-export"),
+    path("prove/grants/<str:code>/", grant_receipts, name="grant-receipts"),
     path("prove/readings/", record.readings, name="readings"),
     path("prove/mine/", prove.looked_at, name="looked-at"),
     path("prove/receipts/<str:digest>/", record.receipt, name="receipt"),
