@@ -1,6 +1,6 @@
 """A town with one grant in use, its receipts as the gateway's would come in, and a security officer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.cast import NODE, NOON, Cast, assemble, need, publish_permits
@@ -10,6 +10,7 @@ from guantong.identity.models import Person
 from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
 from guantong.kit import canonical, clock
+from guantong.kit.workdays import is_workday
 from guantong.risk import actions as risk
 from guantong.risk.watching import Watcher
 from guantong.sharing import actions
@@ -23,7 +24,7 @@ class Desk:
         self.cast: Cast = assemble()
         self.grant = granted(self.cast)
         self.an: Person = register_person(
-            "an", "安全", password="an-password-12", roles=["security_officer"], organisation=self.cast.bureau,
+            "an", "安全", password="an-password-1", roles=["security_officer"], organisation=self.cast.bureau,
             by=SYSTEM, at=NOON,
         )  # fmt: skip
         self.watcher = Watcher()
@@ -81,3 +82,23 @@ def granted(cast: Cast) -> Grant:
     actions.decide(asked, "approved", by=cast.as_actor(cast.jiang), at=NOON)
     actions.decide(asked, "approved", by=cast.as_actor(cast.tian), at=NOON)
     return Grant.objects.get()
+
+
+def month_of_use(desk: Desk, *, until: datetime) -> None:
+    """Four weeks of office hours, then a pull of the last hour, a night, and one case for many."""
+    rows = []
+    for day in range(28, 0, -1):
+        morning = (until - timedelta(days=day)).replace(hour=1, minute=0, second=0, microsecond=0)
+        if is_workday(morning.date()):
+            rows += [desk.call(morning + timedelta(minutes=7 * n + day % 5)) for n in range(40 + day % 7)]
+    rows += [desk.call(until - timedelta(seconds=9 * n), rows=40, case="QS-2026-000007") for n in range(90)]
+    night = (until - timedelta(days=1)).replace(hour=18, minute=5)
+    rows += [desk.call(night + timedelta(minutes=n)) for n in range(25)]
+    rows += [
+        desk.call(
+            until - timedelta(minutes=n), decision="refuse", reason="purpose_not_granted", resource=f"x{n}"
+        )
+        for n in range(9)
+    ]
+    desk.arrive(rows)
+    desk.judge(until)

@@ -54,6 +54,7 @@ class Picture:
     hours: list[Bar]
     day: date
     limit_y: float | None
+    hour_metric: str
 
 
 def draw(finding: Finding, *, at: datetime) -> Picture:
@@ -75,7 +76,8 @@ def draw(finding: Finding, *, at: datetime) -> Picture:
         every=5,
     )
     worst = max(marked & set(shown), key=lambda day: (getattr(of[day], metric), day), default=last)
-    name = {"rows": "hour_rows", "refused": "hour_refused"}.get(metric, "hours")
+    hour_metric = metric if metric in {"rows", "refused"} else "calls"
+    name = {"rows": "hour_rows", "refused": "hour_refused", "calls": "hours"}[hour_metric]
     odd = {hour % 24 for hour in finding.hours if hour // 24 == worst}
     hours = _bars(
         [
@@ -94,7 +96,7 @@ def draw(finding: Finding, *, at: datetime) -> Picture:
     fits = is_daily and finding.limit <= most
     room = HEIGHT - FOOT - HEAD
     limit_y = round(HEIGHT - FOOT - room * finding.limit / most, 1) if fits else None
-    return Picture(metric, days, hours, date_of(worst), limit_y)
+    return Picture(metric, days, hours, date_of(worst), limit_y, hour_metric)
 
 
 def _metric_of(terms: dict[str, object]) -> str:
@@ -111,7 +113,7 @@ def _bars(values: list[tuple[str, str, int, bool]], *, every: int) -> list[Bar]:
         is_most = is_marked and value == max(v for *_, v, m in values if m)
         found.append(
             Bar(
-                label=label if n % every == 0 else "",
+                label=label if n % every == every // 2 else "",
                 words=words,
                 value=value,
                 is_marked=is_marked and value > 0,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -94,14 +95,30 @@ def calls_behind(finding: Finding) -> QuerySet[Receipt]:
     return rows.filter(spans).order_by("-at", "-pk")
 
 
+def beside(finding: Finding) -> QuerySet[Finding]:
+    """The other alerts about the same grant and time that wait."""
+    rows = Finding.objects.filter(grant=finding.grant, state__in=OPEN).exclude(pk=finding.pk)
+    return rows.filter(since__lt=finding.until, until__gt=finding.since)
+
+
 NAMELESS = ("application_unknown", "caller_node_unknown", "application_not_of_caller")
 """Refusals after which nobody can say whose call it was."""
 
 
-def exemptions(*, at: datetime) -> set[tuple[str, str, str]]:
-    """The rules that are silent now, each with the scope and key that it is silent about."""
-    today = timezone.localdate(at)
-    return set(Exemption.objects.filter(until__gte=today).values_list("rule", "scope", "key"))
+Family = tuple[str, ...]
+"""What rules have in common that say the same by other windows."""
+
+
+def family_of(terms: dict[str, Any]) -> Family:
+    """The family of a rule: its kind, and what it counts."""
+    counted = terms.get("metric") or terms.get("part") or terms.get("what") or ""
+    return (terms["kind"], counted, *terms.get("reasons", ()))
+
+
+def exemptions(*, at: datetime) -> set[tuple[Family, str, str]]:
+    """The families of rules that are silent now, each with the scope and key that it is silent about."""
+    rows = Exemption.objects.filter(until__gte=timezone.localdate(at)).select_related("finding__version")
+    return {(family_of(row.finding.version.terms), row.scope, row.key) for row in rows}
 
 
 def sheets_of(keys: Sequence[tuple[str, str]], *, since: int) -> dict[tuple[str, str], dict[int, Sheet]]:

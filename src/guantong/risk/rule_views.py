@@ -95,7 +95,7 @@ def rule(request: HttpRequest, code: str) -> HttpResponse:
 def _context(person: Person, version: RuleVersion, shown: AnyRule, request: HttpRequest) -> dict[str, Any]:
     own = person.organisation
     return {
-        "version": version,
+        "current": version,
         "rule": shown,
         "kind": version.terms["kind"],
         "name": shown.name.en if language() == "en" else shown.name.zh,

@@ -189,6 +189,7 @@ def suspend(request: HttpRequest, number: str) -> HttpResponse:
         "grant": grant,
         "reason": gettext("Alert “%(name)s”: %(words)s")
         % {"name": queries.name_of(row, language()), "words": queries.words_of(row, language())},
+        "others": queries.beside(row).exists(),
         "may_suspend": grant.state == GrantState.ACTIVE and row.is_open and _may_suspend(person, row),
     }
     return render(request, "risk/suspend.html", context)

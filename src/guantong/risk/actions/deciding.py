@@ -76,7 +76,8 @@ def decide(
 
 @transaction.atomic
 def suspend_grant(finding: Finding, *, reason: str, by: Actor, at: datetime) -> Finding:
-    """暂停授权: stop the grant's calls by sharing's own act, which tells both sides; the alert counts as true.
+    """暂停授权: stop the grant's calls by sharing's own act, which tells both sides; the alert counts as true,
+    and so do the others about the same grant and time.
 
     Resumed the usual way, on the grant's page. FindingWithoutGrant, and whatever sharing refuses.
     """
@@ -86,9 +87,11 @@ def suspend_grant(finding: Finding, *, reason: str, by: Actor, at: datetime) -> 
     if grant is None:
         raise FindingWithoutGrant
     sharing.suspend(grant, reason=reason, by=by, at=at)
-    finding.suspended_at = at
-    _close(finding, "confirmed", reason, by=by, at=at)
-    details = {"rule": finding.rule, "grant": grant.code, "reason": reason}
+    others = list(queries.beside(finding).select_for_update())
+    for each in [finding, *others]:
+        each.suspended_at = at
+        _close(each, "confirmed", reason, by=by, at=at)
+    details = {"rule": finding.rule, "grant": grant.code, "reason": reason, "others": len(others)}
     record("risk.grant_suspended", by=by, at=at, subject=_subject(finding), details=details)
     return finding
 

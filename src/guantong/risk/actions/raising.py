@@ -73,8 +73,9 @@ def raise_findings(signals: Sequence[Signal], *, by: Actor, at: datetime) -> int
     versions = {row.code: row for row in queries.rules_in_force()}
     count = 0
     for signal in signals:
-        if (signal.rule, signal.scope, signal.key) not in silent and signal.rule in versions:
-            count += _raise(signal, versions[signal.rule], by=by, at=at)
+        version = versions.get(signal.rule)
+        if version and (queries.family_of(version.terms), signal.scope, signal.key) not in silent:
+            count += _raise(signal, version, by=by, at=at)
     return count
 
 
@@ -88,6 +89,8 @@ def _raise(signal: Signal, version: RuleVersion, *, by: Actor, at: datetime) -> 
         elif continues(signal, queries.hour_at(finding.since), until):
             _go_on(finding, signal, at=at)
             return False
+    if _is_said_already(signal, version):
+        return False
     about = _about(signal)
     finding, is_new = Finding.objects.get_or_create(
         rule=signal.rule,
@@ -114,6 +117,24 @@ def _raise(signal: Signal, version: RuleVersion, *, by: Actor, at: datetime) -> 
     if is_new:
         _tell(finding, by=by, at=at)
     return is_new
+
+
+def _is_said_already(signal: Signal, version: RuleVersion) -> bool:
+    """Whether an alert says the same by another window: a pull in an hour is one of the day and week, too.
+
+    One that waits, and is as severe; or one that a person has decided on, about hours that are all over.
+    """
+    said = queries.family_of(version.terms)
+    since, until = queries.moment_of(signal.since), queries.moment_of(signal.until)
+    rows = Finding.objects.filter(scope=signal.scope, key=signal.key, since__lt=until, until__gt=since)
+    rank = SEVERITIES.index(version.terms["severity"])
+    return any(
+        SEVERITIES.index(row.severity) <= rank
+        if row.is_open
+        else is_old_news(signal, queries.hour_at(row.until))
+        for row in rows.exclude(rule=signal.rule).select_related("version")
+        if queries.family_of(row.version.terms) == said
+    )
 
 
 def _go_on(finding: Finding, signal: Signal, *, at: datetime) -> None:

@@ -1,0 +1,117 @@
+"""The figures of docs/performance.md: ``python -m tests.risk.figures [seeds]``.
+
+False alerts a day in an ordinary month of a hundred grants; the attacks found, and after how many of their calls; by
+size. Speed: receipts a second judged from a database, everything included (SQLite in memory, one process).
+"""
+
+import os
+import statistics
+import sys
+import time
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+
+if __name__ == "__main__":
+    django.setup()
+
+from django.test.utils import setup_databases, teardown_databases
+from tests.risk.attacks import every
+from tests.risk.running import found_by, watched
+from tests.risk.traffic import Town
+
+from guantong.journal.models import Receipt
+from guantong.journal.types import SYSTEM
+from guantong.kit import canonical, clock
+from guantong.risk import actions
+from guantong.risk.queries import moment_of
+from guantong.risk.types import Fact
+from guantong.risk.watching import Watcher
+
+SIZES = (0.5, 1.0, 2.0)
+
+
+def ordinary(seeds: int) -> None:
+    a_day = [len(watched(town).raised) / town.days for town in map(Town, range(1, seeds + 1))]
+    print(f"ordinary months of 100 grants: {seeds}; false alerts a day: "
+          f"mean {statistics.mean(a_day):.2f}, most {max(a_day):.2f}")  # fmt: skip
+
+
+def attacked(seeds: int, size: float) -> None:
+    count, found = 0, {}
+    after: dict[str, list[float]] = {}
+    delay: dict[str, list[float]] = {}
+    for seed in range(1, seeds + 1):
+        town = Town(seed)
+        attacks = every(town, seed, size=size)
+        raised = watched(town, attacks).raised
+        for attack in attacks:
+            count += 1
+            hits = found_by(attack, raised)
+            found[attack.name] = found.get(attack.name, 0) + bool(hits)
+            if hits:
+                calls = sum(fact.at <= hits[0].at for fact in attack.facts)
+                after.setdefault(attack.name, []).append(100 * calls / len(attack.facts))
+                delay.setdefault(attack.name, []).append((hits[0].at - attack.begins) / 3600)
+    print(f"\nsize {size}: {sum(found.values())} of {count} found")
+    for name, times in found.items():
+        share = (
+            f"{statistics.median(after[name]):3.0f} % of its calls, {statistics.median(delay[name]):5.1f} h"
+            if times
+            else ""
+        )
+        print(f"  {times}/{seeds}  {name}: {share}")
+
+
+def speed(count: int) -> None:
+    town = Town(1)
+    facts = [fact for day in range(town.month, town.month + 12) for fact in town.day(day)][:count]
+    Receipt.objects.bulk_create([receipt(n, fact) for n, fact in enumerate(facts)], batch_size=1000)
+    actions.ship_rules(by=SYSTEM, at=clock.now())
+    watcher, began = Watcher(), time.perf_counter()
+    with clock.frozen(moment_of((town.month + 12) * 24)):
+        while watcher.judge(by=SYSTEM, at=clock.now()):
+            pass
+    took = time.perf_counter() - began
+    print(
+        f"\njudged {len(facts)} receipts of {len(town.plans)} grants in {took:.1f} s: {len(facts) / took:,.0f}/s"
+    )
+
+
+def receipt(number: int, fact: Fact) -> Receipt:
+    organisation, _, application = fact.application.partition("/")
+    body = {"rows": fact.rows, "steps": fact.steps, "chain": "g/w", "pad": "x" * 1200}
+    return Receipt(
+        digest=f"sha-256:{number:064d}",
+        at=moment_of(0) + (moment_of(1) - moment_of(0)) / 3600 * (fact.at + 8 * 3600),
+        call=f"c{number}",
+        role="provider",
+        grant=fact.grant,
+        resource=fact.resource,
+        consumer_organisation=organisation,
+        consumer_application=application,
+        mode="query",
+        fields=list(fact.fields),
+        case=fact.case,
+        subject=fact.subject,
+        decision="allow" if fact.is_allowed else "refuse",
+        reason=fact.reason,
+        raw=canonical.dumps({"body": body, "kind": "guantong/receipt@v1", "signatures": []}),
+    )
+
+
+def main() -> None:
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    kept = setup_databases(verbosity=0, interactive=False)
+    speed(60_000)
+    teardown_databases(kept, verbosity=0)
+    if not seeds:
+        return
+    ordinary(seeds)
+    for size in SIZES:
+        attacked(seeds, size)
+
+
+if __name__ == "__main__":
+    main()
