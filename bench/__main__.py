@@ -2,11 +2,12 @@
 
 import sys
 
-from bench import catalog, exchange, gateway, record, spine, todo
+from bench import catalog, exchange, gateway, log, record, spine, todo
 
 MEASUREMENTS = {
     "spine": spine.main,
     "gateway": gateway.main,
+    "log": log.main,
     "exchange": exchange.main,
     "catalog": catalog.main,
     "search": catalog.search_only,

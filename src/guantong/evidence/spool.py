@@ -111,7 +111,7 @@ class Spool:
 
     def append_now(self, record: bytes) -> None:
         """The same for synchronous code: block until ``record`` is on disk."""
-        self._enqueue(record).result()
+        self.enqueue(record).result()
 
     def close(self) -> None:
         """Write what is waiting and let go of the folder."""
@@ -128,7 +128,8 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _enqueue(self, record: bytes) -> Future[None]:
+    def enqueue(self, record: bytes) -> Future[None]:
+        """Begin to write ``record``; the result is there once it is on disk, or SpoolFailed."""
         done: Future[None] = Future()
         self._add([(_checked(record), done)])
         return done
