@@ -106,6 +106,8 @@ _ACCOUNTS = {
     "export": (("at", "时间", "at"), ("node", "节点", "node"), ("by.name", "导出人", "exported by"),
                ("what", "内容", "content"), ("query", "检索条件", "search"), ("count", "条数", "rows"),
                ("is_cut", "达到上限", "cut at the limit")),
+    "uses": (("at", "时间", "at"), ("node", "节点", "node"), ("count", "条数", "uses"), ("query", "检索条件", "search"),
+             ("is_cut", "达到上限", "cut at the limit")),
     "act": (("at", "时间", "at"), ("act", "操作", "act"), ("by.name", "操作人", "by"), ("subject.kind", "对象", "subject"),
             ("subject.id", "对象编号", "identifier"), ("details", "细节", "details")),
 }  # fmt: skip

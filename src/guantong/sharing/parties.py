@@ -50,5 +50,7 @@ def demand_giver(grant: Grant, by: Actor, *, also: str = "") -> None:
     """
     givers = {grant.provider or grant.terms["provider"], *bureaus(grant.provider_node)}
     is_here = grant.provider_node == settings.NODE.node
-    if not (is_here and by.organisation in givers and (holds(by, "grant:revoke") or (also and holds(by, also)))):
+    if not (
+        is_here and by.organisation in givers and (holds(by, "grant:revoke") or (also and holds(by, also)))
+    ):
         raise NotYourGrant

@@ -4,9 +4,10 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from guantong.site.lineage.views import lineage
+from guantong.site.own import views as own
 from guantong.site.record import views as record
 from guantong.site.record.chains import grant_receipts
-from guantong.site.views import home, oversee, prove, todos, verifying
+from guantong.site.views import home, oversee, todos, verifying
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -23,7 +24,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prove/export", record.export, name="record-export"),
     path("prove/grants/<str:code>/", grant_receipts, name="grant-receipts"),
     path("prove/readings/", record.readings, name="readings"),
-    path("prove/mine/", prove.looked_at, name="looked-at"),
+    path("prove/mine/", own.looked_at, name="looked-at"),
+    path("prove/mine/taken", own.taken, name="own-taken"),
+    path("prove/mine/<str:digest>/proof", own.own_proof, name="own-proof"),
     path("prove/receipts/<str:digest>/", record.receipt, name="receipt"),
     path("prove/receipts/<str:digest>/proof", record.proof, name="receipt-proof"),
     path("find/lineage/", lineage, name="lineage"),
