@@ -75,10 +75,13 @@ def watched(town: Town, attacks: list[Attack] = []) -> Watch:  # noqa: B006 - ne
 
 
 def found_by(attack: Attack, raised: list[Raised]) -> list[Raised]:
-    """The alerts that an attack raised: of its rules, about its keys, not before it began; the first of them first."""
+    """The alerts that an attack raised: of its rules, about its keys, while it lasted; the first of them first."""
+    ends = attack.facts[-1].at + 3600
     hits = [
         each
         for each in raised
-        if each.signal.rule in attack.rules and each.signal.key in attack.keys and each.at >= attack.begins
+        if each.signal.rule in attack.rules
+        and each.signal.key in attack.keys
+        and attack.begins <= each.at <= ends
     ]
     return sorted(hits, key=lambda each: each.at)

@@ -86,6 +86,9 @@ def test_the_calls_behind_are_those_and_no_others(desk: Desk) -> None:
     assert {row["reason"] for row in refused} == {"purpose_not_granted"}
     assert len(refused) == 9
     assert "Odd hours" in client.get(page_of(night)).content.decode()
+    # Whoever reads or takes along what others did is on record, too.
+    assert Entry.objects.filter(act="journal.exported", actor_name="安全").count() == 2
+    assert Entry.objects.filter(act="journal.searched", details__rule="odd_hours").count() == 1
 
 
 def test_suspended_from_the_alert_in_one_step(desk: Desk) -> None:

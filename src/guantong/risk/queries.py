@@ -50,12 +50,15 @@ def rule_of(version: RuleVersion) -> AnyRule:
 
 
 def visible_findings(person: Person) -> QuerySet[Finding]:
-    """The alerts that someone may read: those about grants that their department gave, or all of the node's."""
+    """The alerts that someone may read: those about grants that their department gave; all of the node's for an
+    auditor, a security officer, and whoever may settle them for the bureau.
+    """
     if may(person, "risk:audit"):
         return Finding.objects.select_related("version")
     if not may(person, "risk:read") or person.organisation is None:
         return Finding.objects.none()
-    if person.organisation.is_bureau and person.organisation.node == settings.NODE.node:
+    is_here = person.organisation.is_bureau and person.organisation.node == settings.NODE.node
+    if is_here and may(person, "risk:settle"):
         return Finding.objects.select_related("version")
     return Finding.objects.filter(provider=person.organisation.code).select_related("version")
 

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
+from guantong.journal import actions as journal
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.pages.answers import language
 from guantong.pages.filters import between, chosen
-from guantong.pages.lists import Column, answer_list
+from guantong.pages.lists import Column, answer_list, wanted_format
 from guantong.risk import actions, picture, queries
 from guantong.risk.errors import ExemptionWrong
 from guantong.risk.models import OPEN, Finding, FindingState
@@ -96,6 +97,7 @@ def finding(request: HttpRequest, number: str) -> HttpResponse:
     row = _visible(person, number)
     grant = Grant.objects.filter(code=row.grant).first() if row.grant else None
     behind = queries.calls_behind(row)
+    journal.note_search(_sought(row), by=actor(person), at=clock.now())
     context = {
         "row": row,
         "name": queries.name_of(row, language()),
@@ -121,9 +123,15 @@ def calls(request: HttpRequest, number: str) -> HttpResponse:
     """The receipts of the calls behind an alert; pages, CSV and JSON."""
     person = demand(request.user, "risk:read")
     row = _visible(person, number)
+    rows, sought, by, at = queries.calls_behind(row), _sought(row), actor(person), clock.now()
+    form = wanted_format(request)
+    if form != "html":
+        journal.note_export(sought, form[:10], rows.count(), by=by, at=at)
+    else:
+        journal.note_search(sought, by=by, at=at)
     return answer_list(
         request,
-        queries.calls_behind(row),
+        rows,
         template="risk/calls.html",
         columns={
             "at": lambda r: clock.rfc3339(r.at),
@@ -197,6 +205,11 @@ def suspend(request: HttpRequest, number: str) -> HttpResponse:
 
 def _visible(person: Person, number: str) -> Finding:
     return get_object_or_404(queries.visible_findings(person), uuid=number)
+
+
+def _sought(row: Finding) -> dict[str, str]:
+    """Reading the calls behind an alert is a reading of the record, and is noted like any other (decision 22)."""
+    return {"alert": str(row.uuid), "rule": row.rule, "key": row.key}
 
 
 def _is_own(person: Person, row: Finding) -> bool:

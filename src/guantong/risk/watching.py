@@ -5,10 +5,11 @@ from datetime import date, datetime
 from functools import cache
 
 from django.conf import settings
+from django.utils import timezone
 
 from guantong.identity.workdays import workdays
 from guantong.journal.types import Actor
-from guantong.risk import queries
+from guantong.risk import actions, queries
 from guantong.risk.actions import raising
 from guantong.risk.actions.raising import READER
 from guantong.risk.book import Book, Key, changed, keys_of
@@ -29,6 +30,16 @@ class Watcher:
         self._book: Book | None = None
         self._position = -1
         self._calendar_of: date | None = None
+        self._tended_on: date | None = None
+
+    def tend(self, *, by: Actor, at: datetime) -> int:
+        """What is due once a day, and when a worker starts; asks the database for nothing in between."""
+        today = timezone.localdate(at)
+        if self._tended_on == today:
+            return 0
+        count = actions.tend(by=by, at=at)
+        self._tended_on = today
+        return count
 
     def judge(self, *, by: Actor, at: datetime) -> int:
         """Judge the next receipts; how many there were. Nothing is kept of a batch that fails."""

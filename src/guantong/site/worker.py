@@ -38,7 +38,6 @@ from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 from guantong.notices import posting
-from guantong.risk import actions as risk
 from guantong.risk.watching import Watcher
 from guantong.sharing import actions as sharing_actions
 from guantong.sharing import queries as sharing
@@ -178,7 +177,7 @@ class Worker:
 
     def watch_risks(self) -> None:
         """Judge receipts that have come in by the rules of risk, and look once a day for what only time shows."""
-        risk.tend(by=self._by, at=clock.now())
+        self._watcher.tend(by=self._by, at=clock.now())
         self._in_turns(lambda: self._watcher.judge(by=self._by, at=clock.now()))
 
     def _in_turns(self, work: Callable[[], int]) -> None:

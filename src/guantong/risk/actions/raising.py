@@ -198,12 +198,14 @@ def _tell(finding: Finding, *, by: Actor, at: datetime) -> None:
         "words_zh": queries.words_of(finding, "zh"),
         "words_en": queries.words_of(finding, "en"),
     }
-    for organisation in sorted({finding.provider, *bureaus(settings.NODE.node)} - {""}):
+    offices = bureaus(settings.NODE.node)
+    for organisation in sorted({finding.provider, *offices} - {""}):
+        permission = "risk:settle" if organisation in offices else "risk:read"
         tell(
             organisation,
             "risk_raised",
             words,
-            permission="risk:read",
+            permission=permission,
             subject=subject,
             once="raised",
             by=by,
