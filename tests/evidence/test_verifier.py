@@ -373,7 +373,7 @@ def test_key_sets(tmp_path):
     one = tmp_path / "one-file"
     one.write_text(policy_text() + f"node {CITY_NODE.public.to_text()}\n")
     assert KeySet.load(one).nodes == KeySet.load(folder).nodes
-    assert KeySet.load(one).policy(CITY_LOG.name)[1] == CITY_LOG.public
+    assert KeySet.load(one).policy(CITY_LOG.name)[1] == {CITY_LOG.public.ref: CITY_LOG.public}
     assert KeySet.load(folder).policy("other") is None
     shutil.rmtree(folder)
     folder.mkdir()

@@ -393,6 +393,9 @@ def test_one_key_is_one_node() -> None:
         joining.receive_announcement(raw, by=SYSTEM, at=NOON)
 
 
+FURTHER_LOG = INTERNATIONAL.generate(EDGE.name.replace("/node", "/log")).public.to_text()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -406,11 +409,18 @@ def test_one_key_is_one_node() -> None:
         {"log_key": EDGE.public.to_text()},
         {"witness_key": EDGE.public.to_text()},
         {"node_key": "x"},
+        {"further_keys": ["x"]},
+        {"further_keys": [EDGE.public.to_text()]},
+        {"further_keys": [PROVINCE.public.to_text()]},
+        {"further_keys": [INTERNATIONAL.generate("510000.guantong.example/log").public.to_text()]},
+        {"further_keys": [FURTHER_LOG] * 2},
+        {"further_keys": [f"{FURTHER_LOG}\nlog x"]},
+        {"further_keys": [FURTHER_LOG] * 13},
         {"issued_at": "today"},
         {"title": "长" * (LARGEST_CARD // 3)},
     ],
 )
-def test_a_card_that_could_write_between_the_lines_is_refused(changes: dict[str, str]) -> None:
+def test_a_card_that_could_write_between_the_lines_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(CardWrong):
         read_card(card(EDGE, **{"parent": NODE, **changes}))
 

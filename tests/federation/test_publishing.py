@@ -1,5 +1,7 @@
 """From the paperwork to the bundle; keys on disk."""
 
+import dataclasses
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,21 +10,24 @@ from msgspec.structs import replace
 from guantong.bundle.depot import ACCEPTED, OFFERED
 from guantong.bundle.sealing import open_bundle, seal
 from guantong.bundle.types import Bundle
+from guantong.evidence.policy import read_policy
 from guantong.federation import keys, keyset
 from guantong.federation.actions import joining, publishing
-from guantong.federation.models import PublishedBundle
+from guantong.federation.cards import read_card
+from guantong.federation.models import Node, PublishedBundle
 from guantong.identity.models import Application
 from guantong.journal.models import Alert
 from guantong.journal.types import SYSTEM
-from guantong.kit import key_files
+from guantong.kit import clock, key_files
 from guantong.kit.key_files import KeyExposed
 from guantong.kit.settings import Settings
-from guantong.kit.suites import INTERNATIONAL
+from guantong.kit.suites import INTERNATIONAL, VerifyKey
 from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant
 from guantong.site.node import node_settings
 from tests.cast import NODE, NOON, assemble, need, publish_permits
 from tests.federation import test_messages as town
+from tests.federation.test_messages import card
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +138,36 @@ def test_who_witnesses_whom_follows_the_tree(tmp_path: Path) -> None:
     assert "witness 510000" in (tmp_path / "511600.policy").read_text()
     assert "witness 000000" in (tmp_path / "510000.policy").read_text()
     assert "witness 510000" in (tmp_path / "000000.policy").read_text()
+
+
+def test_policies_list_the_further_keys_of_logs_and_witnesses(tmp_path: Path) -> None:
+    town.tree()
+    joining.establish(node_settings(), by=SYSTEM, at=NOON)
+    province = Node.objects.get(code="510000")
+    name = read_card(province.card.encode()).name
+    further = [INTERNATIONAL.generate(f"{name}/log"), INTERNATIONAL.generate_witness(f"{name}/witness")]
+    texts = [key.public.to_text() for key in further]
+    later = clock.rfc3339(NOON + timedelta(hours=1))
+    known = read_card(province.card.encode())
+    same = {field: getattr(known, field) for field in ("log_key", "witness_key")}
+    raw = card(town.PROVINCE, parent="000000", issued_at=later, further_keys=texts, **same)
+    joining.receive_cards([raw.decode()], sender="510000", by=SYSTEM, at=NOON)
+    keyset.write_keyset(tmp_path)
+    own = read_policy((tmp_path / "511600.policy").read_text())
+    assert set(own.witnesses) == {"510000", "510000.1"}
+    assert own.is_met_by({further[1].public.ref})
+    assert own.is_met_by({VerifyKey.from_text(known.witness_key).ref})
+    assert set(read_policy((tmp_path / "510000.policy").read_text()).log(f"{name}/log")) == {
+        further[0].public.ref,
+        VerifyKey.from_text(known.log_key).ref,
+    }
+    settings = dataclasses.replace(node_settings(), home=tmp_path)
+    keyset.write_log_files(settings)
+    asked = [
+        line.split()
+        for line in (tmp_path / "log/policy").read_text().splitlines()
+        if line.startswith("witness")
+    ]
+    assert [len(words) for words in asked] == [4, 3]  # only the present key is asked for
+    assert texts[0] in (tmp_path / "log/known-logs").read_text()
+    assert (tmp_path / "log/followed").read_text() == ""  # the parent is not the root of the tree

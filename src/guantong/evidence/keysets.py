@@ -25,12 +25,12 @@ class KeySet:
     nodes: Mapping[str, VerifyKey]
     policies: tuple[Policy, ...]
 
-    def policy(self, origin: str) -> tuple[Policy, VerifyKey] | None:
-        """The policy that names the log ``origin``, and the log's key."""
+    def policy(self, origin: str) -> tuple[Policy, Mapping[str, VerifyKey]] | None:
+        """The policy that names the log ``origin``, and the log's keys: several if its key was changed."""
         for policy in self.policies:
-            key = policy.log(origin)
-            if key:
-                return policy, key
+            keys = policy.log(origin)
+            if keys:
+                return policy, keys
         return None
 
     @classmethod

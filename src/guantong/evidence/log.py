@@ -90,6 +90,7 @@ class Log:
         self._lease = _leased(folder / "lease")
         self._spool_folder = spool_folder
         self._key = key
+        self._former: tuple[VerifyKey, ...] = ()
         self._step = step
         self._restored = folder / RESTORED
         self._policy = policy_file(folder / "policy")
@@ -117,8 +118,8 @@ class Log:
 
     @property
     def keys(self) -> Mapping[str, VerifyKey]:
-        """The public keys by which this log signs."""
-        return {self._key.public.ref: self._key.public}
+        """The public keys by which this log signs, or has signed."""
+        return {key.ref: key for key in (self._key.public, *self._former)}
 
     @property
     def policy(self) -> Policy:
@@ -152,6 +153,12 @@ class Log:
         return self._restored.exists()
 
     # ── writing: one thread only ──
+
+    def rekey(self, key: SigningKey, former: Sequence[VerifyKey]) -> None:
+        """Sign with ``key`` from the next checkpoint on; it bears the log's name, as the ``former`` ones do."""
+        if any(each.name != self.origin for each in (key.public, *former)):
+            raise ValueError("a log keeps its name when its key changes")
+        self._key, self._former = key, tuple(former)
 
     def integrate(self, most: int = BATCH) -> int:
         """Make leaves of up to ``most`` waiting records and say how many; :meth:`sign` makes them count."""

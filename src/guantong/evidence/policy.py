@@ -37,9 +37,9 @@ class Policy:
         """Whether cosignatures by these keys (``<name>+<key id>``) make a quorum."""
         return self._is_met(cosigners)
 
-    def log(self, origin: str) -> VerifyKey | None:
-        """The key of the log with that origin, if the policy names it."""
-        return next((party.key for party in self.logs if party.key.name == origin), None)
+    def log(self, origin: str) -> Mapping[str, VerifyKey]:
+        """The keys by which the log with that origin signs or has signed, by reference; none if it is not named."""
+        return {party.key.ref: party.key for party in self.logs if party.key.name == origin}
 
 
 _NOBODY = "none"

@@ -1,27 +1,34 @@
 """The log's process: integrator, witness and HTTP server together, stopped by SIGTERM or SIGINT."""
 
 import asyncio
+import logging
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 
 from guantong.courier.client import Courier, Reply
+from guantong.evidence import rotation
 from guantong.evidence.alarms import WRITER, Alarms
 from guantong.evidence.configuration import followed_file, known_logs_file
 from guantong.evidence.following import Following
 from guantong.evidence.log import Log
+from guantong.evidence.rotation import read_key
 from guantong.evidence.running import Running
 from guantong.evidence.server import LogServer
 from guantong.evidence.spool import Spool
 from guantong.evidence.witness import Witness
+from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
-from guantong.kit.suites import SigningKey
+from guantong.kit.suites import SigningKey, VerifyKey
 
 LOG_KEY = "log.key"
 NODE_KEY = "node.key"
+KEYS_EVERY_S = 0.5
+
+_logger = logging.getLogger(__name__)
 WITNESS_KEY = "witness.key"
 
 
@@ -52,6 +59,7 @@ async def _run(settings: Settings) -> None:
                     witness,
                     alarms,
                 ) as following,
+                _changing_keys(running, witness, settings.key_folder),
             ):
                 await _serve(_server(settings, LogServer(running, witness, following)))
     finally:
@@ -72,6 +80,43 @@ def _server(settings: Settings, application: LogServer) -> uvicorn.Config:
     )
 
 
+@asynccontextmanager
+async def _changing_keys(running: Running, witness: Witness | None, folder: Path) -> AsyncIterator[None]:
+    """Take a changed key of the log or the witness into use within a second, while both go on."""
+
+    async def watch() -> None:
+        stamps: dict[Path, int] = {}
+        while True:
+            try:
+                await _take_keys(running, witness, folder, stamps)
+            except (OSError, ValueError, GuantongError):
+                _logger.exception("the keys could not be read again")
+            await asyncio.sleep(KEYS_EVERY_S)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _take_keys(
+    running: Running, witness: Witness | None, folder: Path, stamps: dict[Path, int]
+) -> None:
+    for path in (folder / LOG_KEY, folder / WITNESS_KEY):
+        if not path.exists() or stamps.get(path) == path.stat().st_ino:
+            continue
+        stamps[path] = path.stat().st_ino  # a key is replaced by renaming
+        if path.name == LOG_KEY:
+            former = [VerifyKey.from_text(text) for text in rotation.former_keys(folder, "log")]
+            await running.rekey(read_key(path), former)
+        elif witness:
+            old = folder / "witness.old.key"
+            witness.rekey(read_key(path), *([read_key(old)] if old.exists() else []))
+
+
 async def _serve(config: uvicorn.Config) -> None:
     server = _Server(config)
     loop = asyncio.get_running_loop()
@@ -86,11 +131,6 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def read_key(path: Path) -> SigningKey:
-    """The private key in ``path``."""
-    return SigningKey.from_text(path.read_text("utf-8").strip())
 
 
 def _witness(settings: Settings) -> Witness | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -22,6 +22,7 @@ from guantong.evidence.monitor import Get, Reply
 from guantong.evidence.policy import Party
 from guantong.evidence.repair import LogBehind, LogRestored, fetch_missing
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import SigningKey, VerifyKey
 
 LOOK_EVERY_S = 0.05
 SIGN_EVERY_S = 0.25
@@ -56,6 +57,10 @@ class Running:
             with suppress(asyncio.CancelledError):
                 await task
         await asyncio.to_thread(self._writer.shutdown)
+
+    async def rekey(self, key: SigningKey, former: Sequence[VerifyKey]) -> None:
+        """Sign with another key from the next checkpoint on."""
+        await self._write(partial(self.log.rekey, key, former))
 
     async def _integrate(self) -> None:
         await self._settle()

@@ -176,17 +176,17 @@ def _examine_signatures(note: Note, origin: str, seen: Examination) -> None:
             f"The key set has no policy for the log {origin}.",
         )
         return
-    policy, log_key = trusted
+    policy, log_keys = trusted
     witnesses = {party.key.ref: party.key for party in policy.witnesses.values()}
-    signed = note.signed_by({log_key.ref: log_key})
+    signed = note.signed_by(log_keys)
     cosigned = cosigners(note, witnesses.values())
     listed = [signature.ref for signature in note.signatures]
-    if log_key.ref not in listed:
+    if not log_keys.keys() & set(listed):
         seen.fault(
             "log_signature_missing", "检查点缺少日志的签名。", "The checkpoint lacks the log's signature."
         )
     for ref in listed:
-        if ref not in {log_key.ref, *witnesses} or listed.count(ref) > 1:
+        if ref not in {*log_keys, *witnesses} or listed.count(ref) > 1:
             seen.fault(
                 "unknown_signature",
                 f"检查点上有不认识的签名 {ref}。",
@@ -207,6 +207,6 @@ def _examine_signatures(note: Note, origin: str, seen: Examination) -> None:
         )
     elif cosigned:
         seen.passed("witnessed")
-    if log_key.ref in signed:
+    if signed:
         seen.passed("log_signed")
     seen.facts["witnesses"] = {ref.rsplit("+", 1)[0]: at_s for ref, at_s in cosigned.items()}

@@ -71,7 +71,7 @@ class Witness:
     """The witness of one node. ``logs()`` gives the keys of the logs it knows, by key reference."""
 
     def __init__(self, path: Path, key: SigningKey, logs: Callable[[], Mapping[str, VerifyKey]]) -> None:
-        self._key = key
+        self._keys: tuple[SigningKey, ...] = (key,)
         self._logs = logs
         self._database = open_database(path)
         self._database.executescript(_SCHEMA)
@@ -91,7 +91,12 @@ class Witness:
                 self._suspect(checkpoint.origin, request)
             return refused.answer
         at_s = int(clock.now().timestamp())
-        return Answer(200, cosign(note.text, self._key, at_s).line().encode())
+        lines = [cosign(note.text, key, at_s).line() for key in self._keys]
+        return Answer(200, "".join(lines).encode())
+
+    def rekey(self, *keys: SigningKey) -> None:
+        """Cosign with all of ``keys`` from now on: while a key is changed, each log takes the one that it knows."""
+        self._keys = keys
 
     def seen(self, origin: str) -> tuple[int, Hash]:
         """The largest tree of that log that was cosigned here: size and root."""

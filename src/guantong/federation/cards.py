@@ -1,10 +1,11 @@
 """A node's card (名片): who it is, by which keys it signs, where it is reached. Signed by its own key."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
+from guantong.evidence.rotation import further_keys
 from guantong.federation.errors import CardWrong
 from guantong.federation.keys import node_key
 from guantong.kit import canonical, clock, envelope
@@ -42,6 +43,13 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, msgspec.Meta(max_length=200, pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?)?$")
     ] = ""
     """Where children and edges reach its batch exchange; empty: it has none."""
+    further_keys: Annotated[list[Key], msgspec.Meta(max_length=12)] = []
+    """Keys by which its log and its witness will sign next, or have signed: what they signed still holds."""
+
+    def keys(self, part: Literal["log", "witness"]) -> list[str]:
+        """The key of the log or the witness, and then its further ones."""
+        now = self.log_key if part == "log" else self.witness_key
+        return [now, *(key for key in self.further_keys if key.startswith(f"{self.name}/{part}+"))]
 
 
 def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
@@ -58,6 +66,7 @@ def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
         gateway_url=settings.gateway_url,
         log_url=settings.log_url,
         exchange_url=settings.exchange_url,
+        further_keys=further_keys(settings.key_folder),
         issued_at=clock.rfc3339(at),
     )
     return envelope.seal(KIND, msgspec.to_builtins(card), node_key(settings))
@@ -74,10 +83,18 @@ def read_card(raw: bytes) -> Card:
         key = VerifyKey.from_text(card.node_key)
         sealed.check({key.ref: key})
         keys = [key, VerifyKey.from_text(card.log_key), VerifyKey.from_text(card.witness_key)]
+        further = [VerifyKey.from_text(each) for each in card.further_keys]
     except (GuantongError, ValueError) as error:
         raise CardWrong(why_zh="格式或签名有误", why_en="its form or signature is wrong") from error
     if sealed.kind != KIND:
         raise CardWrong(why_zh="不是节点名片", why_en="it is not a node card")
+    parts = {(f"{card.name}/log", False), (f"{card.name}/witness", True)}
+    if any((each.name, each.is_cosigner) not in parts for each in further):
+        raise CardWrong(
+            why_zh="其他密钥的名称与节点不符", why_en="the further keys' names are not the node's"
+        )
+    if len({each.public_bytes for each in (*keys, *further)}) < len(keys) + len(further):
+        raise CardWrong(why_zh="同一密钥列了两次", why_en="a key is listed twice")
     wanted = [(f"{card.name}/node", False), (f"{card.name}/log", False), (f"{card.name}/witness", True)]
     if [(each.name, each.is_cosigner) for each in keys] != wanted:
         raise CardWrong(why_zh="密钥名称与节点不符", why_en="the keys' names are not the node's")

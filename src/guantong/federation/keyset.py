@@ -5,7 +5,7 @@ The rule of the tree: a log is witnessed by the node above; the root's log by an
 
 from pathlib import Path
 
-from guantong.federation.cards import read_card
+from guantong.federation.cards import Card, read_card
 from guantong.federation.models import Node, Relation
 from guantong.kit.durable import replace_news
 from guantong.kit.settings import Settings
@@ -34,20 +34,30 @@ def write_log_files(settings: Settings) -> None:
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     _replace(settings.log_folder / "policy", policy_of(own, _witnesses(own, nodes), with_urls=True))
     near = [node for node in nodes.values() if node.relation in {Relation.PARENT, Relation.CHILD}]
-    _replace(settings.log_folder / "known-logs", "".join(f"{node.log_key}\n" for node in near))
+    _replace(
+        settings.log_folder / "known-logs",
+        "".join(f"{key}\n" for node in near for key in _card(node).keys("log")),
+    )
     watched = [node for node in near if own in _witnesses(node, nodes)]
     _replace(
-        settings.log_folder / "followed", "".join(f"{node.log_url} {node.log_key}\n" for node in watched)
+        settings.log_folder / "followed",
+        "".join(f"{node.log_url} {' '.join(_card(node).keys('log'))}\n" for node in watched),
     )
 
 
 def policy_of(node: Node, witnesses: list[Node], *, with_urls: bool) -> str:
     """The C2SP tlog-policy of one log: any one of ``witnesses`` must have cosigned; none if there are none yet."""
-    lines = [f"# {node.code} {node.title}", f"log {node.log_key}"]
-    lines += [f"witness {w.code} {w.witness_key}" + (f" {w.log_url}" if with_urls else "") for w in witnesses]
-    if witnesses:
-        lines.append("group governments any " + " ".join(w.code for w in witnesses))
-    lines.append(f"quorum {'governments' if witnesses else 'none'}")
+    lines = [f"# {node.code} {node.title}", *(f"log {key}" for key in _card(node).keys("log"))]
+    names = []
+    for one in witnesses:
+        for number, key in enumerate(_card(one).keys("witness")):
+            names.append(f"{one.code}.{number}" if number else one.code)
+            # Only its present key is asked for; the others are for what was cosigned, or will be.
+            url = f" {one.log_url}" if with_urls and not number else ""
+            lines.append(f"witness {names[-1]} {key}{url}")
+    if names:
+        lines.append("group governments any " + " ".join(names))
+    lines.append(f"quorum {'governments' if names else 'none'}")
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +70,11 @@ def _witnesses(node: Node, nodes: dict[str, Node]) -> list[Node]:
 
 
 def _parent_of(node: Node) -> str:
-    return read_card(node.card.encode()).parent
+    return _card(node).parent
+
+
+def _card(node: Node) -> Card:
+    return read_card(node.card.encode())
 
 
 def _replace(path: Path, text: str) -> None:
