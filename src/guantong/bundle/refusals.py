@@ -148,6 +148,14 @@ class KeysNotDeclared(Refusal):
     en = "The resource {resource} cannot be looked up by {keys}."
 
 
+class AnswerNotDivisible(Refusal):
+    """The service answers in one piece, and the grant leaves something out of it or masks it."""
+
+    code = "answer_not_divisible"
+    zh = "授权 {grant} 未包括全部信息项，或有脱敏、行条件，而该服务的返回内容无法拆分。"
+    en = "The grant {grant} leaves out, masks or filters something of an answer that cannot be divided."
+
+
 class LimitReached(Refusal):
     """A limit of the grant is used up for now; ``retry_after_s`` says for how long."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from guantong.bundle.jobs import Edge, Job, Target
+from guantong.bundle.services import Operation, Service
 from guantong.bundle.statement import Statement
 
 Mode = Literal["query", "verify", "batch"]
@@ -77,6 +78,8 @@ class Resource(Statement, frozen=True):
     version: int
     items: dict[str, Item]
     lookups: list[list[str]]
+    operations: dict[str, Operation] = msgspec.field(default_factory=dict)
+    """What may be asked of the department's own interface, by name; empty for tables."""
 
 
 class Binding(Statement, frozen=True):
@@ -147,5 +150,6 @@ class Bundle(Statement, frozen=True):
     jobs: dict[str, Job] = msgspec.field(default_factory=dict)
     targets: dict[str, Target] = msgspec.field(default_factory=dict)
     edges: dict[str, Edge] = msgspec.field(default_factory=dict)
+    services: dict[str, Service] = msgspec.field(default_factory=dict)
     edge: str = ""
     """The edge for which this bundle is made; empty: the node itself."""

@@ -21,6 +21,8 @@ from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
+from guantong.gateway.services import door
+from guantong.gateway.services.door import PREFIX
 from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
 from guantong.gateway.tokens import PATH as TOKEN_PATH
 from guantong.gateway.tokens import Tokens
@@ -107,6 +109,10 @@ class Gateway:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
             return await self._posts[head.path](Visit(head, body, call, deadline))
+        if head.path.startswith(PREFIX):
+            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
+            body = await read_body_until(deadline, receive, head.headers)
+            return await self._service(Visit(head, body, call, deadline))
         if head.method == "GET":
             return await self._got(head, call)
         raise PathUnknown
@@ -144,6 +150,15 @@ class Gateway:
         call = call_of(question, bundle.applications[name], visit.call)
         asked = self._ledger.asked(call)
         return _told(call, await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline)))
+
+    async def _service(self, visit: Visit) -> Outgoing:
+        """A request to a department's own interface."""
+        bundle = self._bundle()
+        name = await self._callers.application(visit.head, visit.body, bundle)
+        call = door.call_of(visit.head, visit.body, bundle, bundle.applications[name], visit.call)
+        asked = self._ledger.asked(call)
+        answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
+        return door.told(call, answered)
 
     async def _relayed(self, visit: Visit) -> Outgoing:
         """A call that a neighbour hands over."""

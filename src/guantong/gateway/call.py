@@ -17,11 +17,24 @@ class Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     application: str
 
 
+class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is sent to a department's own interface: parameters as the consumer names them, and the body.
+
+    ``body`` is JSON text, or base64 where the operation takes any body; ``type`` its media type.
+    """
+
+    operation: str
+    parameters: dict[str, str]
+    body: str = ""
+    type: str = ""
+
+
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One question. It travels unchanged from the consumer's node, which signs it, to the provider's.
 
     ``keys`` find the row; ``fields`` are wanted (query) or ``claims`` are to be compared (verify).
-    ``nonce`` keeps the request's digest, which stands in public receipts, from being guessed.
+    ``sent`` is there if it goes to a department's own interface. ``nonce`` keeps the request's digest, which stands in
+    public receipts, from being guessed.
     """
 
     call: str
@@ -37,6 +50,7 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     keys: dict[str, str]
     fields: list[str]
     claims: dict[str, str]
+    sent: Sent | None = None
 
     @property
     def wanted(self) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from guantong.bundle.types import Application
-from guantong.gateway.call import Call, Consumer
+from guantong.gateway.call import Call, Consumer, Sent
 from guantong.gateway.faults import RequestMisshapen
 from guantong.gateway.nonces import drawn
 from guantong.kit import clock
@@ -17,6 +17,10 @@ Value = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Keys = Annotated[dict[Code, Value], msgspec.Meta(min_length=1, max_length=8)]
 Fields = Annotated[list[Code], msgspec.Meta(min_length=1, max_length=40)]
 Claims = Annotated[dict[Code, Value], msgspec.Meta(min_length=1, max_length=40)]
+
+
+LONGEST_SENT = 192 * 1024
+LONGEST_VALUES = 8192
 
 
 class _Question(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -104,17 +108,29 @@ def call_of(question: Query | Verify, application: Application, call: str) -> Ca
     return checked(asked)
 
 
+def _check_sent(sent: Sent) -> None:
+    values = "".join(sent.parameters.values())
+    if len(sent.parameters) > 64 or len(values) > LONGEST_VALUES or len(sent.body) > LONGEST_SENT:
+        raise RequestMisshapen(where="too many parameters, or values or a body that are too long")
+    if not values.isprintable():
+        raise RequestMisshapen(where="control characters in a parameter")
+
+
 def checked(call: Call) -> Call:
     """The call, if it is within bounds wherever it came from; or RequestMisshapen."""
     texts = (call.call, call.trace, call.resource, call.grant, call.purpose, call.case, *call.fields)
     values = (*call.keys, *call.keys.values(), *call.claims, *call.claims.values())
     said = (*texts, *values)
+    if call.sent is not None:
+        said += (call.sent.operation, call.sent.type, *call.sent.parameters)
     if max(map(len, said)) > 256 or not "".join(said).isprintable():
         raise RequestMisshapen(where="control characters, or a text longer than 256 characters")
     if any(not name.isascii() and max(name) >= "\ud800" for name in (*call.keys, *call.claims)):
         raise RequestMisshapen(where="a name of an item beyond U+D7FF")
     if len(set(call.fields)) != len(call.fields):
         raise RequestMisshapen(where="a field is listed twice")
+    if call.sent is not None:
+        _check_sent(call.sent)
     if len(call.keys) > 8 or len(call.fields) > 40 or len(call.claims) > 40:
         raise RequestMisshapen(where="too many keys, fields or claims")
     return call

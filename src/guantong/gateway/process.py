@@ -29,6 +29,7 @@ from guantong.gateway.limits.table import SharedTable
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
+from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.gateway.tokens import Tokens
@@ -52,6 +53,7 @@ class Parts:
     ledger: Ledger
     counts: Counts
     sources: Sources
+    services: Services
     courier: Courier
     log_url: str
 
@@ -80,6 +82,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
         subject_key=_subject_key(settings.key_folder / "subject.key"),
     )
     sources = Sources(lambda: read_secrets(settings.home / "sources.json"))
+    services = Services(lambda: read_secrets(settings.home / "sources.json"))
     courier = Courier([], timeout_s=60)
     relay = Relay(settings.node, key, courier)
     counts = counts_of(settings)
@@ -93,11 +96,11 @@ def parts_of(settings: Settings, number: int) -> Parts:
         callers=Callers(url, tokens, counts),
         tokens=tokens,
         ledger=ledger,
-        switch=Switch(settings.node, ledger, limits, sources, relay),
+        switch=Switch(settings.node, ledger, limits, sources, services, relay),
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
         budget_s=settings.call_budget_s,
     )
-    return Parts(gateway, depot, ledger, counts, sources, courier, settings.log_url)
+    return Parts(gateway, depot, ledger, counts, sources, services, courier, settings.log_url)
 
 
 def counts_of(settings: Settings) -> Counts:
@@ -145,6 +148,7 @@ async def serve(
             await watching
         await parts.courier.close()
         await parts.sources.close()
+        await parts.services.close()
         await parts.counts.close()
         parts.ledger.close()
 
@@ -161,6 +165,7 @@ async def _watch(parts: Parts, *, alerts: bool) -> None:
             signal.raise_signal(signal.SIGTERM)
         try:
             await _look(parts, alerts=alerts)
+            await parts.services.look()
         except Exception as fault:  # noqa: BLE001 - watching must outlive a full disk or an unreadable folder
             logger.error("looking for bundles failed: %s", type(fault).__name__)  # noqa: TRY400
 

@@ -84,6 +84,10 @@ def _digest_fits(claimed: Any, salt: str, answer: Any) -> bool:
 def _within(call: Call, answer: Any) -> bool:
     """Nothing but what was asked for is in the answer."""
     match answer:
+        case {"status": int(), "headers": dict(), "body": str(), "is_base64": bool()} if (
+            call.sent is not None
+        ):
+            return len(answer) == 4
         case {"rows": list(rows)} if call.mode == "query" and len(answer) == 1:
             return all(isinstance(row, dict) and set(row) == set(call.fields) for row in rows)
         case {"matched": dict(matched)} if call.mode == "verify" and len(answer) == 1:

@@ -20,6 +20,8 @@ from guantong.gateway.nonces import drawn
 from guantong.gateway.proving import prove_answer, prove_receipt, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome, Role
 from guantong.gateway.relay import PeerSaidNo, Relay
+from guantong.gateway.services.answering import answer_of, looked_up
+from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.lookup import Row, SourceUnavailable
 from guantong.gateway.sources.opening import Sources
 from guantong.kit import clock
@@ -68,11 +70,14 @@ class NotAnswered(Exception):
 class Switch:
     """Answers calls by the bundle they came under."""
 
-    def __init__(self, node: str, ledger: Ledger, limits: Limits, sources: Sources, relay: Relay) -> None:
+    def __init__(
+        self, node: str, ledger: Ledger, limits: Limits, sources: Sources, services: Services, relay: Relay
+    ) -> None:
         self._node = node
         self._ledger = ledger
         self._limits = limits
         self._sources = sources
+        self._services = services
         self._relay = relay
 
     async def answer(self, question: Question) -> Answered:
@@ -106,10 +111,8 @@ class Switch:
     # ── this node holds the data ──
 
     async def _provided(self, question: Question, allow: Allow, at: datetime) -> Answered:
-        asked = question.asked
         try:
-            rows = await self._rows(question, allow)
-            given, count = answer(asked.call, allow, rows, self._ledger.mask_salt(allow.grant.id))
+            given, count = await self._found(question, allow)
             await self._limits.delivered(allow.grant, count, at)
         except GuantongError as fault:
             receipt = await self._left(question, "provider", _fault(allow, fault))
@@ -119,9 +122,22 @@ class Switch:
         outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
         return Answered(given, salt, await self._left(question, "provider", outcome))
 
+    async def _found(self, question: Question, allow: Allow) -> tuple[Answer, int]:
+        """What the department's system gives to the call, as far as it is granted, and of how many rows it is."""
+        call, salt = question.asked.call, self._ledger.mask_salt(allow.grant.id)
+        if call.sent is not None:
+            service = question.bundle.services.get(call.resource)
+            if service is None:
+                raise SourceUnavailable(resource=call.resource)
+            return await answer_of(self._services, service, call, call.sent, allow, salt, question.deadline)
+        return answer(call, allow, await self._rows(question, allow), salt)
+
     async def _rows(self, question: Question, allow: Allow) -> list[Row]:
-        call = question.asked.call
-        binding = question.bundle.bindings.get(call.resource)
+        call, bundle = question.asked.call, question.bundle
+        if service := bundle.services.get(call.resource):
+            items = items_needed(allow)
+            return await looked_up(self._services, service, allow.resource, call, items, question.deadline)
+        binding = bundle.bindings.get(call.resource)
         if binding is None:
             raise SourceUnavailable(resource=call.resource)
         try:

@@ -336,6 +336,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "rate_exceeded": _("too many calls a second"),
         "quota_exceeded": _("too many calls a day"),
         "volume_exceeded": _("too many rows a day"),
+        "answer_not_divisible": _("the answer cannot be divided"),
         "concurrency_exceeded": _("too many calls at one time"),
         "key_limit_exceeded": _("too many look-ups of one key a day"),
         "too_many_rows": _("too many rows"),

@@ -1,0 +1,153 @@
+"""``/v1/services/<grant>/…``: a department's interface as its programmers know it, with the grant before its path.
+
+From an HTTP request to a call that every node on the way can judge, and from the answer back to what the interface
+itself would have said. Purpose and case may be told in ``guantong-purpose`` and ``guantong-case``; without the first
+the call is for the purpose of the grant.
+"""
+
+import base64
+import re
+from typing import Any, cast
+from urllib.parse import unquote
+
+from guantong.bundle import refusals
+from guantong.bundle.services import Operation
+from guantong.bundle.types import Application, Bundle, Grant, Resource
+from guantong.gateway.call import Call, Consumer, Sent
+from guantong.gateway.faults import RequestMisshapen
+from guantong.gateway.messages import checked
+from guantong.gateway.nonces import drawn
+from guantong.gateway.services.calling import json_members
+from guantong.gateway.services.paths import matched, query_of, segments_of
+from guantong.gateway.switch import Answered
+from guantong.kit import clock, envelope
+from guantong.kit.asgi import Incoming, Outgoing
+from guantong.kit.canonical import to_base64
+
+PREFIX = "/v1/services/"
+LONGEST_BODY = 128 * 1024
+
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}(; ?[A-Za-z0-9=._ -]{1,60})?")
+
+
+def call_of(head: Incoming, body: bytes, bundle: Bundle, application: Application, call: str) -> Call:
+    """The call that a request to a service is. PathRefused, QueryRefused, Refusal, RequestMisshapen and the like."""
+    raw, _, query = head.path.partition("?")
+    segments = segments_of(raw[len(PREFIX) - 1 :])
+    if not segments:
+        raise refusals.GrantUnknown(grant="")
+    grant = bundle.grants.get(segments[0])
+    if grant is None:
+        raise refusals.GrantUnknown(grant=segments[0][:64])
+    resource = bundle.resources.get(grant.resource)
+    if resource is None:
+        raise refusals.ResourceUnknown(resource=grant.resource)
+    name, values = matched(resource.operations, head.method, segments[1:], resource=resource.code)
+    operation = resource.operations[name]
+    parameters = {**values, **_queried(operation, query), **_told(operation, head)}
+    return service_call(
+        application,
+        grant,
+        resource,
+        Sent(name, parameters, _body(operation, body), _type(head, body)),
+        call=call,
+        purpose=_text(head, "guantong-purpose") or grant.purpose,
+        case=_text(head, "guantong-case"),
+        trace=_text(head, "guantong-trace"),
+    )
+
+
+def service_call(
+    application: Application, grant: Grant, resource: Resource, sent: Sent,
+    *, call: str, purpose: str, case: str, trace: str,
+) -> Call:  # fmt: skip
+    """The call that ``sent`` to an operation of ``resource`` is; RequestMisshapen if parameters are missing."""
+    operation = resource.operations[sent.operation]
+    members = json_members(sent.body) if operation.body == "json" else {}
+    given: dict[str, Any] = {**members, **sent.parameters}
+    missing = [name for name, one in operation.parameters.items() if one.required and name not in given]
+    if missing:
+        raise RequestMisshapen(where=f"missing: {', '.join(missing)[:100]}")
+    keys = {
+        one.item: str(given[name]) for name, one in operation.parameters.items() if one.item and name in given
+    }
+    return checked(
+        Call(
+            call=call,
+            trace=trace or call,
+            at=clock.rfc3339(clock.now()),
+            nonce=drawn(16).hex(),
+            consumer=Consumer(application.node, application.organisation, application.id),
+            resource=resource.code,
+            grant=grant.id,
+            purpose=purpose,
+            case=case,
+            mode="query",
+            keys=keys,
+            fields=fields_of(operation, grant, resource),
+            claims={},
+            sent=sent,
+        )
+    )
+
+
+def fields_of(operation: Operation, grant: Grant, resource: Resource) -> list[str]:
+    """What the call is about: the granted items of the operation's answer; all there are where it passes whole."""
+    if operation.answer == "whole":
+        return sorted(resource.items)
+    return [item for item in operation.items if item in grant.fields]
+
+
+def told(call: Call, answered: Answered) -> Outgoing:
+    """The answer as the service gave it, with the receipt beside it."""
+    answer = answered.answer
+    text = cast("str", answer["body"])
+    body = base64.b64decode(text) if answer["is_base64"] else text.encode()
+    headers = {
+        **cast("dict[str, str]", answer["headers"]),
+        "guantong-call": call.call,
+        "guantong-salt": answered.salt,
+        "guantong-receipt": f":{to_base64(answered.receipt)}:",
+        "guantong-receipt-digest": envelope.digest(answered.receipt),
+    }
+    return Outgoing(cast("int", answer["status"]), body, headers)
+
+
+def _queried(operation: Operation, query: str) -> dict[str, str]:
+    given = query_of(query)
+    beyond = [
+        name
+        for name in given
+        if name not in operation.parameters or operation.parameters[name].where != "query"
+    ]
+    if beyond:
+        raise RequestMisshapen(where=f"parameters that are not declared: {', '.join(beyond)[:100]}")
+    return given
+
+
+def _told(operation: Operation, head: Incoming) -> dict[str, str]:
+    declared = [name for name, one in operation.parameters.items() if one.where == "header"]
+    return {name: head.headers[name.lower()] for name in declared if name.lower() in head.headers}
+
+
+def _body(operation: Operation, body: bytes) -> str:
+    if len(body) > LONGEST_BODY:
+        raise RequestMisshapen(where=f"a body beyond {LONGEST_BODY} bytes")
+    if operation.body == "whole":
+        return to_base64(body)
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RequestMisshapen(where="a body that is not UTF-8") from None
+
+
+def _type(head: Incoming, body: bytes) -> str:
+    given = head.headers.get("content-type", "") if body else ""
+    if given and not _TYPE.fullmatch(given):
+        raise RequestMisshapen(where="content-type")
+    return given
+
+
+def _text(head: Incoming, name: str) -> str:
+    """A header's text; percent-encoded where it is not ASCII (RFC 3986)."""
+    return unquote(head.headers.get(name, ""))[:256]
