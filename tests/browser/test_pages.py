@@ -62,11 +62,14 @@ def addresses(shared_town: Town) -> dict[str, list[str]]:
             f"/prove/receipts/{digest}/",
             "/oversee/",
             "/oversee/journal/",
+            "/oversee/journal/?about=uses&decision=allow",
+            "/prove/readings/",
+            f"/prove/grants/{grant}/",
         ],
         "clerk": ["/", f"{item}/apply", "/serve/cases/", numbers["case"]]
         + ([f"/serve/certificates/{certificate}/"] if certificate else []),
         "education-officer": [POPULATION, "/share/request?resource=1010010000001/000001", "/find/drafts/"],
-        "citizen": ["/prove/mine/", "/serve/cases/"],
+        "citizen": ["/prove/mine/", "/prove/mine/?all=1", "/serve/cases/"],
     }
 
 

@@ -37,6 +37,10 @@ def subject(**keys: str) -> str:
 
 @pytest.fixture
 def cast(tmp_path: Path) -> Cast:
+    return furnished(tmp_path)
+
+
+def furnished(folder: Path) -> Cast:
     """Bai Xing's data: queried twice under a grant, verified by name and number, refused once; and somebody else's."""
     cast = assemble()
     publish_permits(cast)
@@ -45,12 +49,18 @@ def cast(tmp_path: Path) -> Cast:
         actions.decide(asked, "approved", by=cast.as_actor(decider), at=NOON)
     for username, name, number in (("bai", "百姓", NUMBER), ("lin", "邻居", "110101199003070011")):
         register_person(
-            username, name, password="x" * 12, roles=["citizen"], resident_id=number, by=SYSTEM, at=NOON
+            username,
+            name,
+            password=f"{username}-password-1",
+            roles=["citizen"],
+            resident_id=number,
+            by=SYSTEM,
+            at=NOON,
         )
     grant = Grant.objects.get()
     Grant.objects.update(terms={**grant.terms, "masks": {"valid_to": "year"}})
     own, both = subject(id_number=NUMBER), subject(id_number=NUMBER, name="百姓")
-    with Spool(tmp_path, "gateway-0") as spool:
+    with Spool(folder, "gateway-0") as spool:
         for number, changes in enumerate(
             [
                 {"subject": own, "mode": "query", "case": "C-1"},
@@ -61,7 +71,7 @@ def cast(tmp_path: Path) -> Cast:
             ]
         ):
             spool.append_now(use(cast, grant.code, number, **changes))
-    take_in_records(tmp_path, by=SYSTEM, at=NOON)
+    take_in_records(folder, by=SYSTEM, at=NOON)
     return cast
 
 
@@ -168,5 +178,5 @@ def test_guessing_a_citizens_password_locks_the_account(cast: Cast) -> None:
     stranger = Client()
     for _ in range(5):
         stranger.post("/sign-in/", {"username": "bai", "password": "wrong-password"})
-    answer = stranger.post("/sign-in/", {"username": "bai", "password": "x" * 12})
+    answer = stranger.post("/sign-in/", {"username": "bai", "password": "bai-password-1"})
     assert answer.status_code != 302, "even the right one has to wait now"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from guantong.site.risk_words import RISK_ACTS
 from guantong.site.voice_words import VOICE_ACTS
@@ -152,3 +153,27 @@ ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "resource.submitted": _("submitted an entry for review"),
     "resource.withdrawn": _("withdrew an entry"),
 }
+
+SOUGHT: Final[Mapping[str, "StrOrPromise"]] = {
+    "about": _("What is searched"),
+    "own": _("only what concerns"),
+    "person": _("Person or program"),
+    "organisation": _("Department"),
+    "resource": _("Entry: name or code"),
+    "field": pgettext_lazy("data", "Item"),
+    "grant": _("Grant"),
+    "case": _("Case number"),
+    "purpose": _("Service item: name or code"),
+    "mode": _("Mode"),
+    "decision": pgettext_lazy("receipt", "Decision"),
+    "role": _("Role of this node"),
+    "call": _("Call"),
+    "act": _("Act"),
+    "subject": _("On what"),
+    "since": _("From day"),
+    "until": _("To day"),
+    "form": _("file format"),
+    "count": _("Rows"),
+    "digest": _("Digest"),
+}
+"""The filters of the search of the record, and what is noted of an export."""

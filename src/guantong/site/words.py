@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from guantong.site.act_words import ACTS
+from guantong.site.act_words import ACTS, SOUGHT
 from guantong.site.grant_words import GRANTS
 from guantong.site.list_words import LISTS
 from guantong.site.request_words import REQUESTS
@@ -342,6 +342,7 @@ KINDS: Final[Mapping[str, Words]] = {
         "too_many_rows": _("too many rows"),
     },
     "act": ACTS,
+    "sought": SOUGHT,
 }
 
 

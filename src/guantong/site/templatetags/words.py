@@ -151,6 +151,13 @@ def told(value: Any) -> str:
 
 
 @register.filter
+def sought(filters: dict[str, Any]) -> str:
+    """What somebody looked for in the record: the names of the filters in words, with what was typed."""
+    colon = gettext(": ")
+    return "; ".join(f"{words.word('sought', name)}{colon}{value}" for name, value in filters.items())
+
+
+@register.filter
 def thousands(number: int) -> str:
     """A count with its thousands apart, the same in both languages: 1,234,567."""
     return f"{number or 0:,}"
