@@ -88,11 +88,14 @@ def test_numbers_are_tried_an_alert_is_raised_and_the_grant_suspended_from_it(to
     officer = Visitor(town.url(CITY), "risk-officer")
     officer.sign_in("risk-officer", password)
 
-    def raised() -> Any:
-        rows = officer.get("/oversee/risk/?rule=misses&format=json").json()["rows"]
+    def raised(rule: str) -> Any:
+        rows = officer.get(f"/oversee/risk/?rule={rule}&format=json").json()["rows"]
         return [row for row in rows if row["key"] == grant["code"]]
 
-    (alert,) = until(raised, "an alert about numbers that are tried")
+    (alert,) = until(lambda: raised("misses"), "an alert about numbers that are tried")
+    # The gateway saw that the keys follow one another, and told only how many.
+    (counted,) = until(lambda: raised("sequential_keys"), "an alert about keys in sequence")
+    assert counted["seen"] >= 10
     page = f"/oversee/risk/{alert['number']}/"
     behind = officer.get(f"{page}calls?format=json").json()["rows"]
     assert len([row for row in behind if row["decision"] == "allow"]) >= 60

@@ -213,6 +213,32 @@ def test_unused_grants_come_once_a_day_and_go_when_used(desk: Desk) -> None:
     assert not finding.is_open
 
 
+def test_a_late_call_of_long_ago_goes_on_counting_persons(desk: Desk) -> None:
+    long_ago = NOON - timedelta(days=20)
+    desk.arrive([desk.call(long_ago + timedelta(minutes=n)) for n in range(5)] + [desk.call(NOON)])
+    desk.judge()
+    # A new worker has read that day without its particulars, then a call of it comes in late.
+    desk.watcher = Watcher()
+    desk.arrive([desk.call(NOON)])
+    desk.judge()
+    desk.arrive([desk.call(long_ago + timedelta(hours=1), subject=f"{1:064x}"), desk.call(long_ago)])
+    desk.judge()
+    day = DayOfUse.objects.filter(scope="grant").order_by("day")[0]
+    assert (day.sums["calls"], day.sums["known"], len(day.detail["subjects"])) == (7, 6, 6)
+
+
+def test_the_rows_of_batches_are_their_jobs_business(desk: Desk) -> None:
+    desk.arrive([desk.call(NOON, mode="batch", rows=100_000, case="")])
+    desk.judge()
+    assert not Finding.objects.exists()
+
+
+def test_a_new_grant_that_names_no_cases_is_no_news(desk: Desk) -> None:
+    desk.arrive([desk.call(NOON - timedelta(minutes=n), case="") for n in range(200)])
+    desk.judge()
+    assert not Finding.objects.filter(rule="without_case").exists()
+
+
 def test_old_days_go(desk: Desk) -> None:
     desk.arrive([desk.call(NOON - timedelta(days=80)), desk.call(NOON - timedelta(days=50)), desk.call(NOON)])
     desk.judge()

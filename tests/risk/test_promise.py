@@ -29,8 +29,9 @@ def test_every_planted_attack_is_found(seed: int) -> None:
     assert missed == []
 
 
-def test_an_attack_that_is_none_is_not_found() -> None:
-    town = Town(4, days=14)
-    attack = every(town, 4, size=0.05)[5]
-    assert len(attack.facts) < 10
+def test_so_few_calls_are_not_found_that_a_finding_means_something() -> None:
+    town = Town(4)
+    attack = next(each for each in every(town, 4, size=0.05) if each.name == "numbers tried in a day")
+    town.plans = [plan for plan in town.plans if plan.grant in attack.keys]
+    assert 0 < len(attack.facts) < 10
     assert not found_by(attack, watched(town, [attack]).raised)

@@ -94,7 +94,8 @@ def plans(dice: Random, *, first: int, month: int) -> list[Plan]:
                     kind=kind,
                     daily=min(daily, 600),
                     miss=dice.uniform(0.01, 0.06),
-                    carries_cases=kind not in {"nightly", "around_the_clock"},
+                    carries_cases=kind not in {"nightly", "around_the_clock"}
+                    and not (kind == "new" and dice.random() < 0.5),
                     names_case=dice.uniform(0.85, 1),
                     begins=month + dice.randrange(2, 15) if kind == "new" else first,
                     rows=dice.choice([1, 1, 1, 2]),

@@ -98,12 +98,15 @@ class Detail(msgspec.Struct):
 
 
 class Sheet:
-    """A day that is being added to."""
+    """A day that is being added to. One that is not ``is_whole`` was read without its particulars, only to look at."""
 
-    __slots__ = ("_cases", "_detail", "_subjects", "day")
+    __slots__ = ("_cases", "_detail", "_subjects", "day", "is_whole")
 
-    def __init__(self, day: Day | None = None, detail: Detail | None = None) -> None:
+    def __init__(
+        self, day: Day | None = None, detail: Detail | None = None, *, is_whole: bool = True
+    ) -> None:
         self.day = day or Day()
+        self.is_whole = is_whole
         # Most days that are read are only looked at: their particulars are unfolded when they are wanted.
         self._detail = detail or Detail()
         self._subjects: Sketch | None = None
@@ -151,8 +154,10 @@ class Sheet:
     def _allow(self, fact: Fact, hour: int) -> None:
         day = self.day
         day.allowed += 1
-        day.rows += fact.rows
-        day.hour_rows[hour] += fact.rows
+        if fact.is_lookup:
+            # The rows of batches are declared, limited and reconciled by their jobs.
+            day.rows += fact.rows
+            day.hour_rows[hour] += fact.rows
         if fact.is_lookup and not fact.rows and not fact.reason:
             day.missed += 1
         for name in fact.fields:

@@ -110,6 +110,8 @@ def _share(rule: Share, scene: Scene) -> Signal | None:
         # What is usual was so before the week: its own days must not hide it.
         before = scene.history.usual(scene.day - 6) if rule.window == "week" else scene.usual
         usual = before.share(rule.part)
+        if usual is None and 100 * part <= rule.new_percent * total:
+            continue
         expected = usual if usual is not None else rule.new_percent / 100 / rule.times
         deviation = sqrt(max(1.0, total * expected * (1 - expected)))
         excess = part - total * expected

@@ -124,14 +124,21 @@ def exemptions(*, at: datetime) -> set[tuple[Family, str, str]]:
     return {(family_of(row.finding.version.terms), row.scope, row.key) for row in rows}
 
 
-def sheets_of(keys: Sequence[tuple[str, str]], *, since: int) -> dict[tuple[str, str], dict[int, Sheet]]:
-    """The days of use of some keys, from the day ``since`` on."""
+def sheets_of(
+    keys: Sequence[tuple[str, str]], *, since: int, whole_since: int = 0
+) -> dict[tuple[str, str], dict[int, Sheet]]:
+    """The days of use of some keys, from the day ``since`` on; with their particulars from ``whole_since`` on."""
     found: dict[tuple[str, str], dict[int, Sheet]] = {key: {} for key in keys}
     for scope in {scope for scope, _ in keys}:
         names = [key for each, key in keys if each == scope]
         for begin in range(0, len(names), 500):
             rows = DayOfUse.objects.filter(scope=scope, key__in=names[begin : begin + 500], day__gte=since)
-            for key, day, sums, detail in rows.values_list("key", "day", "sums", "detail").iterator():
+            for key, day, sums in (
+                rows.filter(day__lt=whole_since).values_list("key", "day", "sums").iterator()
+            ):
+                found[scope, key][day] = Sheet(msgspec.convert(sums, Day), is_whole=False)
+            late = rows.filter(day__gte=whole_since).values_list("key", "day", "sums", "detail")
+            for key, day, sums, detail in late.iterator():
                 found[scope, key][day] = Sheet(msgspec.convert(sums, Day), msgspec.convert(detail, Detail))
     return found
 

@@ -22,7 +22,8 @@ Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """Of a receipt, what rules look at. ``at`` is in seconds since 1970; ``steps`` see :mod:`guantong.gateway.steps`.
+    """Of a receipt, what rules look at. ``at`` is in seconds since 1970; ``steps`` see :mod:`guantong.gateway.steps`;
+    ``is_lookup``: a query or verification, no batch.
 
     ``grant`` is empty where the gateway did not know it, ``application`` where nobody could be named.
     """

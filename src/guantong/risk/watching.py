@@ -13,13 +13,16 @@ from guantong.risk import actions, queries
 from guantong.risk.actions import raising
 from guantong.risk.actions.raising import READER
 from guantong.risk.book import Book, Key, changed, keys_of
+from guantong.risk.days import hour_of
 from guantong.risk.models import Reading
 from guantong.risk.reading import facts_of, next_receipts
-from guantong.risk.types import AnyRule
+from guantong.risk.types import AnyRule, Fact
 from guantong.risk.usual import MEMORY_DAYS, History
 
 BATCH = 2000
-MOST_KEYS = 20_000
+WEEK = 8
+"""Days whose particulars are in memory."""
+MOST_KEYS = 3000
 """Histories in memory; beyond that it is emptied and filled again from the database."""
 
 
@@ -51,7 +54,7 @@ class Watcher:
         rules = self.rules()
         book = self._open(position, at)
         try:
-            self._load(book, {key for fact in facts for key in keys_of(fact)}, at)
+            self._load(book, facts, at)
             news = book.take(facts)
             signals = book.judge(news, rules)
             raising.keep(changed(book, news), signals, before=position, after=rows[-1][0], by=by, at=at)
@@ -75,8 +78,20 @@ class Watcher:
             self._calendar_of = today
         return book
 
-    def _load(self, book: Book, keys: set[Key], at: datetime) -> None:
-        wanted = [key for key in keys if key not in book.histories]
-        since = queries.hour_at(at) // 24 - MEMORY_DAYS
-        for (scope, key), sheets in queries.sheets_of(wanted, since=since).items():
-            book.histories[scope, key] = History(book.is_workday, sheets)  # type: ignore[index] # as in keys
+    def _load(self, book: Book, facts: Sequence[Fact], at: datetime) -> None:
+        """Have the histories that the calls belong to in memory; particulars only of the week, and of days with news."""
+        today = queries.hour_at(at) // 24
+        first: dict[Key, int] = {}
+        for fact in facts:
+            day = hour_of(fact.at) // 24
+            for key in keys_of(fact):
+                first[key] = min(first.get(key, day), day)
+        wanted: dict[int, list[Key]] = {}
+        for key, day in first.items():
+            known = book.histories.get(key)
+            if known is None or any(n >= day and not sheet.is_whole for n, sheet in known.sheets.items()):
+                wanted.setdefault(min(day, today - WEEK), []).append(key)
+        for whole_since, keys in wanted.items():
+            read = queries.sheets_of(keys, since=today - MEMORY_DAYS, whole_since=whole_since)
+            for (scope, name), sheets in read.items():
+                book.histories[scope, name] = History(book.is_workday, sheets)  # type: ignore[index] # as in keys
