@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 
 REACH = 16
 """The largest distance between two keys that counts as a step."""
@@ -16,7 +17,6 @@ REMEMBERED = 96
 CALLERS = 4096
 LONGEST = 9999
 
-_RESIDENT = re.compile(r"(\d{6})(\d{8})(\d{3})[\dXx]")
 _CREDIT = re.compile(r"([0-9A-HJ-NPQRTUWXY]{2}\d{6})([0-9A-HJ-NPQRTUWXY]{8})[0-9A-HJ-NPQRTUWXY]{2}")
 _NUMBERED = re.compile(r"(.*?)(\d{6,18})", re.DOTALL)
 _DATED = re.compile(r"((?:19|20)\d{6})(\d{0,6})")
@@ -32,10 +32,10 @@ def place_of(key: str) -> Place | None:
     code (GB 32100, GB 11714). A date inside is counted in days, so that a run goes on past the end of a month.
     """
     text = key.strip()
-    if found := _RESIDENT.fullmatch(text):
-        day = _day(found[2])
+    if len(text) == 18 and text[:17].isdigit() and text.isascii() and text[17] in "0123456789Xx":
+        day = _day(text[6:14])
         if day is not None:
-            return f"id:{found[1]}", day * 1000 + int(found[3])
+            return "id:" + text[:6], day * 1000 + int(text[14:17])
     if not text.isdecimal() and (found := _CREDIT.fullmatch(text.upper())):
         return f"uscc:{found[1]}", int(found[2], 36)
     found = _NUMBERED.fullmatch(text)
@@ -49,6 +49,7 @@ def place_of(key: str) -> Place | None:
     return f"number:{found[1]}:{len(found[2])}", int(found[2])
 
 
+@lru_cache(maxsize=40_000)
 def _day(text: str) -> int | None:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal()
@@ -69,17 +70,16 @@ class _Caller:
             self._runs.move_to_end(place)
             return 0
         kind, number = place
-        bucket = number // REACH
-        before = [
-            self._runs[other]
-            for n in (bucket - 1, bucket, bucket + 1)
-            for other in self._near.get((kind, n), ())
-            if abs(other[1] - number) <= REACH
-        ]
-        run = min(max(before) + 1, LONGEST) if before else 0
-        self._runs[place] = run
-        self._near.setdefault((kind, bucket), set()).add(place)
-        if len(self._runs) > REMEMBERED:
+        bucket, run = number // REACH, 0
+        near, runs = self._near, self._runs
+        for n in (bucket - 1, bucket, bucket + 1):
+            for other in near.get((kind, n), ()):
+                if abs(other[1] - number) <= REACH:
+                    run = max(run, runs[other] + 1)
+        run = min(run, LONGEST)
+        runs[place] = run
+        near.setdefault((kind, bucket), set()).add(place)
+        if len(runs) > REMEMBERED:
             self._forget()
         return run
 
