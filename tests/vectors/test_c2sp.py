@@ -145,7 +145,8 @@ quorum X-and-Y
 def test_the_published_policy():
     policy = read_policy(EXAMPLE)
     refs_x, refs_y = [key.ref for key in X], [key.ref for key in Y]
-    assert policy.log("log.example") == LOG
+    assert policy.log("log.example") == {LOG.ref: LOG}
+    assert policy.log("log.elsewhere") == {}
     assert policy.witnesses["X1"].url == "https://x1.example/"
     assert policy.is_met_by([*refs_x[:2], refs_y[1]])
     assert not policy.is_met_by([*refs_x[:1], *refs_y])
