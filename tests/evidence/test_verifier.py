@@ -261,6 +261,9 @@ def test_several_files_and_an_archive(city, keys):
     assert together(keys, large__json=b'{"body":' + b" " * (1 << 22)) == {"large.json": {"file_too_large"}}
     bomb = packed(bomb=b"\0" * (1 << 23)).getvalue()
     assert together(keys, bomb__zip=bomb) == {"bomb.zip/bomb": {"file_too_large"}}
+    bombs = packed(**{f"m{number}": b"\0" * (1 << 22) for number in range(20)}).getvalue()
+    assert len(bombs) < 100_000
+    assert together(keys, bombs__zip=bombs) == {"bombs.zip": {"archive_unreadable"}}
     many = packed(**{f"m{number}": b"" for number in range(501)}).getvalue()
     assert together(keys, many__zip=many) == {"many.zip": {"archive_unreadable"}}
     nested = packed(inner__zip=inside).getvalue()
@@ -302,6 +305,19 @@ def test_an_export_is_checked_as_a_whole(city, keys):
         ),
     ]:
         assert together(keys, x__zip=archive.getvalue()) == {"x.zip": expected}
+
+
+def test_an_export_that_unpacks_to_too_much_is_not_unpacked(city, keys):
+    rows = b"\0" * (1 << 20)
+    bomb = packed(rows__jsonl=rows, manifest__json=exported(rows))
+    ((_, verdict),) = verify_all([Dropped("x.zip", bomb)], keys, most=1 << 19)
+    assert codes(verdict) == {"archive_unreadable"}
+    ((_, verdict),) = verify_all([Dropped("x.zip", bomb)], keys)
+    assert codes(verdict) == set()
+    # A member that lies about its size is read no further than that, and its checksum does not fit.
+    lying = bomb.getvalue().replace((1 << 20).to_bytes(4, "little"), (1 << 10).to_bytes(4, "little"))
+    ((_, verdict),) = verify_all([Dropped("x.zip", io.BytesIO(lying))], keys, most=1 << 19)
+    assert not verdict.ok
 
 
 def test_the_command_speaks_json(city, tmp_path, capsys):

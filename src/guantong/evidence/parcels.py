@@ -24,8 +24,10 @@ from guantong.kit.errors import GuantongError
 EXPORT_KIND = "guantong/export@v1"
 MANIFEST = "manifest.json"
 MOST_MEMBERS = 500
-LARGEST_MEMBER = 1 << 34
-"""Bytes of an export's member once it is unpacked: a stop for bombs, far above what a node exports."""
+LARGEST_LOOSE = 1 << 26
+"""Bytes of all members together of an archive that is no export, unpacked: they are held at once."""
+LARGEST_EXPORT = 1 << 36
+"""Bytes of an export, unpacked: a stop for bombs, far above what a node exports."""
 
 _ARCHIVE = b"PK\x03\x04"
 _PIECE = 1 << 16
@@ -47,10 +49,13 @@ class Dropped:
     file: IO[bytes]
 
 
-def verify_all(dropped: Sequence[Dropped], keys: KeySet) -> Iterator[tuple[str, Verdict]]:
+def verify_all(
+    dropped: Sequence[Dropped], keys: KeySet, *, most: int = LARGEST_EXPORT
+) -> Iterator[tuple[str, Verdict]]:
     """What each file comes to, an archive's members apart; a document goes with the agreement of its name.
 
-    One agreement and one document given together belong together, whatever their names.
+    One agreement and one document given together belong together, whatever their names. ``most``: the bytes to which
+    one export may unpack.
     """
     loose: list[tuple[str, bytes | None]] = []
     archives: list[Dropped] = []
@@ -63,7 +68,7 @@ def verify_all(dropped: Sequence[Dropped], keys: KeySet) -> Iterator[tuple[str, 
             loose.append((each.name, _bounded(each.file)))
     yield from _verify_together(loose, keys)
     for each in archives:
-        yield from _verify_archive(each, keys)
+        yield from _verify_archive(each, keys, most)
 
 
 def _verify_together(
@@ -114,7 +119,7 @@ def _is_agreement(data: bytes) -> bool:
     return data.startswith(b'{"body":') and f'"kind":"{AGREEMENT_KIND}"'.encode() in data
 
 
-def _verify_archive(dropped: Dropped, keys: KeySet) -> Iterator[tuple[str, Verdict]]:
+def _verify_archive(dropped: Dropped, keys: KeySet, most: int) -> Iterator[tuple[str, Verdict]]:
     dropped.file.seek(0)
     try:
         with zipfile.ZipFile(dropped.file) as archive:
@@ -126,8 +131,10 @@ def _verify_archive(dropped: Dropped, keys: KeySet) -> Iterator[tuple[str, Verdi
                     why_en=f"1 to {MOST_MEMBERS} files of different names are wanted",
                 )
             if MANIFEST in names and (manifest := _read_export(archive)) is not None:
+                _demand_size(members, most)
                 yield dropped.name, _verify_export(archive, members, manifest, keys)
                 return
+            _demand_size(members, LARGEST_LOOSE)
             read = [(f"{dropped.name}/{each.filename}", _member(archive, each)) for each in members]
     except GuantongError as fault:
         yield dropped.name, _refused(fault, keys)
@@ -136,6 +143,15 @@ def _verify_archive(dropped: Dropped, keys: KeySet) -> Iterator[tuple[str, Verdi
         yield dropped.name, _refused(damaged, keys)
     else:
         yield from _verify_together(read, keys)
+
+
+def _demand_size(members: Sequence[zipfile.ZipInfo], most: int) -> None:
+    # What a member says of its size is held against it: reading stops there, and its checksum must fit.
+    if sum(each.file_size for each in members) > most:
+        raise ArchiveUnreadable(
+            why_zh=f"解开后超过 {most} 字节，请离线核验",
+            why_en=f"it unpacks to more than {most} bytes; check it offline",
+        )
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
@@ -188,7 +204,7 @@ def _examine_file(
     hashed, count = sha256(), 0
     try:
         with archive.open(member) as file:
-            while count < LARGEST_MEMBER and (piece := file.read(_PIECE)):
+            while piece := file.read(_PIECE):
                 hashed.update(piece)
                 count += len(piece)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):

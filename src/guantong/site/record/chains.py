@@ -26,6 +26,7 @@ from guantong.pages.lists import answer_list
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
 from guantong.site.node import node_settings
+from guantong.site.views.verifying import MOST_UNPACKED
 
 WIDTH = 720
 THINNEST = 4
@@ -132,7 +133,11 @@ def _compared(request: HttpRequest, grant: Grant) -> dict[str, Any]:
     if file is None or file.file is None:
         raise OtherSideUnfit(why_zh="没有选择文件。", why_en="no file was chosen.")
     verdicts = list(
-        verify_all([Dropped(file.name or "?", file.file)], KeySet.load(keyset_folder(node_settings())))
+        verify_all(
+            [Dropped(file.name or "?", file.file)],
+            KeySet.load(keyset_folder(node_settings())),
+            most=MOST_UNPACKED,
+        )
     )
     _, verdict = verdicts[0] if verdicts else ("", None)
     if verdict is None or len(verdicts) != 1 or verdict.facts.get("form") != "export" or not verdict.ok:
@@ -146,7 +151,10 @@ def _compared(request: HttpRequest, grant: Grant) -> dict[str, Any]:
         raise OtherSideUnfit(
             why_zh="它出自另一节点。", why_en="it comes from another node than the other party's."
         )
-    theirs = {call.call: call for call in _their_calls(file.file, grant.code)}
+    try:
+        theirs = {call.call: call for call in _their_calls(file.file, grant.code)}
+    except (ValueError, AttributeError):
+        raise OtherSideUnfit(why_zh="内容无法读取。", why_en="its rows cannot be read.") from None
     ours = calls_of(grant.code, most=MOST_CALLS)
     only_ours, only_theirs = one_sided(ours, theirs)
     return {

@@ -19,6 +19,8 @@ from guantong.pages.answers import wants_json
 from guantong.site.node import node_settings
 
 MOST_FILES = 50
+MOST_UNPACKED = 1 << 28
+"""Bytes to which an export that is dropped here may unpack; larger ones are checked offline."""
 
 
 class TooManyFiles(GuantongError):
@@ -38,7 +40,7 @@ def check(request: HttpRequest) -> HttpResponse:
         raise TooManyFiles(limit=MOST_FILES)
     dropped = [Dropped(file.name or "?", file.file) for file in files if file.file]
     keys = KeySet.load(keyset_folder(node_settings())) if dropped else KeySet({}, ())
-    verdicts = list(verify_all(dropped, keys))
+    verdicts = list(verify_all(dropped, keys, most=MOST_UNPACKED))
     if request.method == "POST" and wants_json(request):
         told = [_as_json(name, verdict) for name, verdict in verdicts]
         is_good = bool(told) and all(verdict.ok for _, verdict in verdicts)
