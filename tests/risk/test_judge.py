@@ -239,6 +239,14 @@ def test_a_new_grant_that_names_no_cases_is_no_news(desk: Desk) -> None:
     assert not Finding.objects.filter(rule="without_case").exists()
 
 
+def test_an_old_record_is_judged_without_telling_everybody(desk: Desk) -> None:
+    then = NOON - timedelta(days=30)
+    desk.arrive([desk.call(then - timedelta(seconds=n), rows=100) for n in range(40)])
+    desk.judge()
+    assert Finding.objects.filter(rule="bulk_rows_day", scope="grant").exists()
+    assert not Notice.objects.filter(code="risk_raised").exists()
+
+
 def test_old_days_go(desk: Desk) -> None:
     desk.arrive([desk.call(NOON - timedelta(days=80)), desk.call(NOON - timedelta(days=50)), desk.call(NOON)])
     desk.judge()

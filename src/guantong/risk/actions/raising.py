@@ -28,6 +28,7 @@ from guantong.sharing.queries import unused_grants
 READER = "receipts"
 DETAIL_DAYS = 40
 """So long different persons and cases can be counted on; older days keep their sums."""
+NEWS = timedelta(days=7)
 
 
 @transaction.atomic
@@ -189,7 +190,8 @@ def _tell(finding: Finding, *, by: Actor, at: datetime) -> None:
         "seen": finding.seen,
     }
     record("risk.raised", by=by, at=at, subject=subject, details=details)
-    if finding.severity == SEVERITIES[-1]:
+    # What is found while an old record is judged for the first time stands in the list; it is no news.
+    if finding.severity == SEVERITIES[-1] or finding.until < at - NEWS:
         return
     words = {
         "name_zh": rule.name.zh,
