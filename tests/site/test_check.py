@@ -1,6 +1,8 @@
 """The verifier as a page: any number of files, words in both languages, every fault, and nothing kept."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -108,3 +110,17 @@ def test_the_public_keys_can_be_taken_along(
     (tmp_path / "r.json").write_bytes(receipt())
     assert verifying.main([str(tmp_path / "r.json"), "--keys", str(tmp_path / "keys")]) == 0
     assert "提供了数据" in capsys.readouterr().out
+
+
+def test_the_verifier_can_be_taken_along_as_one_file(agreement: tuple[bytes, bytes], tmp_path: Path) -> None:
+    program = tmp_path / "guantong-verify.pyz"
+    program.write_bytes(Client().get("/prove/check/guantong-verify.pyz").content)
+    keyset.write_keyset(tmp_path / "keys")
+    (tmp_path / "a.json").write_bytes(agreement[0])
+    (tmp_path / "a.pdf").write_bytes(agreement[1])
+    command = [sys.executable, "-I", str(program), str(tmp_path / "a.json"), "--keys", str(tmp_path / "keys")]
+    good = subprocess.run(command, capture_output=True, text=True, env={}, cwd=tmp_path, check=False)
+    assert (good.returncode, "同名文书与签署的一致" in good.stdout) == (0, True), good.stderr
+    (tmp_path / "a.pdf").write_bytes(agreement[1] + b" ")
+    bad = subprocess.run(command, capture_output=True, text=True, env={}, cwd=tmp_path, check=False)
+    assert (bad.returncode, "agreement_wrong" in bad.stdout) == (1, True)

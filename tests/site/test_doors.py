@@ -369,7 +369,7 @@ def test_every_address_is_covered_here() -> None:
              "import-marked", "entries-export", "resource-edit", "resource-new", "reverse", "elements", "element",
              "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields",
                  # In tests/site/test_check.py, test_record.py and test_grant_receipts.py.
-                 "check-keys", "record-export", "readings", "grant-receipts",
+                 "check-keys", "check-verifier", "record-export", "readings", "grant-receipts",
                  # In tests/site/test_own.py.
                  "own-taken", "own-proof"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prove/", record.receipts, name="prove"),
     path("prove/check/", verifying.check, name="check"),
     path("prove/check/keys.zip", verifying.keys, name="check-keys"),
+    path("prove/check/guantong-verify.pyz", verifying.verifier, name="check-verifier"),
     path("prove/export", record.export, name="record-export"),
     path("prove/grants/<str:code>/", grant_receipts, name="grant-receipts"),
     path("prove/readings/", record.readings, name="readings"),

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,6 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_http_methods
 
+import guantong
 from guantong.evidence.keysets import KeySet
 from guantong.evidence.parcels import Dropped, verify_all
 from guantong.evidence.sentences import account, limits, proved, story, title
@@ -21,6 +23,9 @@ from guantong.site.node import node_settings
 MOST_FILES = 50
 MOST_UNPACKED = 1 << 28
 """Bytes to which an export that is dropped here may unpack; larger ones are checked offline."""
+
+
+_RUN = "import sys\n\nfrom guantong.evidence.verifying import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
 class TooManyFiles(GuantongError):
@@ -67,6 +72,23 @@ def keys(_: HttpRequest) -> HttpResponse:
         buffer.getvalue(),
         content_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="keys.zip"'},
+    )
+
+
+@require_GET
+def verifier(_: HttpRequest) -> HttpResponse:
+    """The offline verifier as one file that Python runs: the very sources that this page uses, and nothing else."""
+    buffer, source = io.BytesIO(), Path(guantong.__file__).parent
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in [source / "__init__.py", *sorted((source / "kit").glob("*.py"))]:
+            archive.write(path, f"guantong/{path.relative_to(source)}")
+        for path in sorted((source / "evidence").glob("*.py")):
+            archive.write(path, f"guantong/{path.relative_to(source)}")
+        archive.writestr("__main__.py", _RUN)
+    return HttpResponse(
+        buffer.getvalue(),
+        content_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="guantong-verify.pyz"'},
     )
 
 
