@@ -1,5 +1,6 @@
 """Acts go to the log as signed records; receipts come back as rows, once."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.db import transaction
 from tests.cast import NOON
 
 from guantong.evidence import spool
+from guantong.evidence.alarms import WRITER as ALARMS
+from guantong.evidence.alarms import Alarms
 from guantong.evidence.spool import Spool
 from guantong.journal.actions import record, records, seal_entries, take_in_records
 from guantong.journal.models import Alert, Entry, Receipt, SpoolPosition
@@ -138,3 +141,17 @@ def test_a_damaged_writer_is_reported_once_and_does_not_hold_up_the_others(tmp_p
         "gateway-1-c",
     ]
     assert Alert.objects.get().code == "spool_damaged"
+
+
+async def _told(folder: Path) -> None:
+    with Spool(folder, ALARMS) as spooled:
+        await Alarms(spooled, "511600", KEY).tell(
+            "log_forked", {"log": "510000.guantong.example/log", "verified": 12}
+        )
+
+
+def test_alarms_of_the_log_process_become_alerts(tmp_path: Path) -> None:
+    asyncio.run(_told(tmp_path))
+    assert take_in_records(tmp_path, by=SYSTEM, at=NOON) == 1
+    alert = Alert.objects.get()
+    assert (alert.code, alert.details["verified"]) == ("log_forked", 12)
