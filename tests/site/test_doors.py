@@ -370,6 +370,9 @@ def test_every_address_is_covered_here() -> None:
              "element-claim", "claim-settle", "code-list", "conformance", "duties", "fields",
                  # In tests/site/test_check.py, test_record.py and test_grant_receipts.py.
                  "check-keys", "check-verifier", "record-export", "readings", "grant-receipts",
+                 # In tests/risk/test_pages.py.
+                 "findings", "finding", "finding-calls", "finding-suspend", "finding-act", "risk-rules", "risk-rule",
+                 "risk-exemptions", "risk-exemption-end",
                  # In tests/site/test_own.py.
                  "own-taken", "own-proof"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
