@@ -101,6 +101,16 @@ def test_every_gap_and_broken_link_is_named(cast: Cast, tmp_path: Path, suite: S
     assert "1 4-5 9" in csv
 
 
+def test_a_part_of_the_time_is_judged_by_itself(cast: Cast, tmp_path: Path) -> None:
+    write(tmp_path, without=(4,))
+    later = {"at": clock.rfc3339(NOON + timedelta(days=9))}
+    write(tmp_path / "later", writer="gateway-3", count=5, without=(1, 3), **later)
+    rows = page(format="json", since="2026-11-25").json()["rows"]
+    assert [(row["missing_numbers"], row["present"]) for row in rows] == [("3", 3)]
+    rows = page(format="json", until="2026-11-25").json()["rows"]
+    assert [(row["missing_numbers"], row["present"]) for row in rows] == [("4", 9)]
+
+
 def test_a_receipt_taken_out_of_the_index_shows_and_a_twin_does(cast: Cast, tmp_path: Path) -> None:
     write(tmp_path)
     Receipt.objects.get(number=6).delete()

@@ -60,9 +60,16 @@ class Call(NamedTuple):
     at: str
 
 
-def chains_of(grant: str, ends: Mapping[str, int]) -> list[Chain]:
-    """The chains of a grant with their flaws; ``ends`` says how far each goes at least, as by :func:`ends_of`."""
-    rows = _chained(grant)
+def chains_of(
+    grant: str, ends: Mapping[str, int], *, since: datetime | None = None, until: datetime | None = None
+) -> list[Chain]:
+    """The chains of a grant with their flaws; ``ends`` says how far each goes at least, as by :func:`ends_of`.
+
+    With ``since`` or ``until`` (not included) only what lies between the first and the last receipt of that time is judged.
+    """
+    rows = _chained(grant, since, until)
+    if since or until:
+        ends = {}
     told = {
         row["chain"]: row
         for row in rows.order_by()
@@ -78,14 +85,14 @@ def chains_of(grant: str, ends: Mapping[str, int]) -> list[Chain]:
     roles: dict[str, list[str]] = {}
     for name, role in rows.order_by().values_list("chain", "role").distinct():
         roles.setdefault(name, []).append(role)
-    flaws = _flaws(grant)
+    flaws = _flaws(rows)
     found = []
     for name in sorted({*told, *(each for each in ends if each.startswith(f"{grant}/"))}):
         row: dict[str, Any] = dict(
             told.get(name, {"present": 0, "first": 1, "last": 0, "since": None, "until": None})
         )
         own = [flaw for flaw in flaws if flaw.chain == name]
-        if row["first"] > 1:
+        if row["first"] > 1 and not since:
             own.insert(0, Flaw(name, "missing", 1, row["first"] - 1))
         if ends.get(name, 0) > row["last"]:
             own.append(Flaw(name, "missing", row["last"] + 1, ends[name]))
@@ -122,14 +129,16 @@ def one_sided(ours: Mapping[str, Call], theirs: Mapping[str, Call]) -> tuple[lis
     return sorted(only_ours, key=lambda each: each.at), sorted(only_theirs, key=lambda each: each.at)
 
 
-def _chained(grant: str) -> QuerySet[Receipt]:
+def _chained(grant: str, since: datetime | None, until: datetime | None) -> QuerySet[Receipt]:
     """The numbered receipts of a grant. Refusals of what was no grant then are in the chain ``-``, not in the grant's."""
-    return Receipt.objects.filter(grant=grant, chain__startswith=f"{grant}/", number__gt=0)
+    rows = Receipt.objects.filter(grant=grant, chain__startswith=f"{grant}/", number__gt=0)
+    rows = rows.filter(at__gte=since) if since else rows
+    return rows.filter(at__lt=until) if until else rows
 
 
-def _flaws(grant: str) -> list[Flaw]:
+def _flaws(within: QuerySet[Receipt]) -> list[Flaw]:
     order: dict[str, Any] = {"partition_by": [F("chain")], "order_by": [F("number"), F("id")]}
-    rows = _chained(grant).annotate(
+    rows = within.annotate(
         before=Window(Lag("number"), **order),
         before_digest=Window(Lag("digest"), **order),
         before_id=Window(Lag("id"), **order),
@@ -151,7 +160,7 @@ def _flaws(grant: str) -> list[Flaw]:
             found.append(Flaw(chain, "repeated", number, number))
         elif not _fits(before_id, own):
             found.append(Flaw(chain, "broken", number, number))
-    found += _broken_by_sm3(grant)
+    found += _broken_by_sm3(within)
     return sorted(set(found), key=lambda flaw: (flaw.chain, flaw.first, flaw.kind))
 
 
@@ -165,12 +174,12 @@ def _fits(before: int, after: int) -> bool:
     return one is not None and other is not None and other.prev in one.digests
 
 
-def _broken_by_sm3(grant: str) -> Iterable[Flaw]:
+def _broken_by_sm3(within: QuerySet[Receipt]) -> Iterable[Flaw]:
     """Links that name the receipt before by SM3: the newest are looked at in the signed bytes."""
-    named = _chained(grant).filter(previous__startswith="sm3:")
+    named = within.filter(previous__startswith="sm3:")
     if not named.exists():
         return []
-    rows = _chained(grant).order_by("-at", "-id").only("raw")[:MOST_LINKS]
+    rows = within.order_by("-at", "-id").only("raw")[:MOST_LINKS]
     links = []
     for row in rows:
         with suppress(GuantongError):

@@ -22,6 +22,7 @@ from guantong.journal.completeness import Call, Chain, calls_of, chains_of, ends
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.pages.answers import language
+from guantong.pages.filters import chosen, moments
 from guantong.pages.lists import answer_list
 from guantong.sharing.models import Grant
 from guantong.sharing.queries import visible_grants
@@ -51,9 +52,13 @@ def grant_receipts(request: HttpRequest, code: str) -> HttpResponse:
     person = demand(request.user, "receipt:read")
     grant = get_object_or_404(_grants(person), code=code)
     note_chains(grant.code, by=actor(person), at=clock.now())
-    chains = chains_of(grant.code, ends_of(node_settings().spool_folder, grant.code))
+    picked = chosen(request, ("since", "until"))
+    since, until = moments(**picked)
+    ends = ends_of(node_settings().spool_folder, grant.code)
+    chains = chains_of(grant.code, ends, since=since, until=until)
     context: dict[str, Any] = {
         "grant": grant,
+        "chosen": picked,
         "strips": [
             {"chain": chain, "parts": _strip(chain), "sentences": _sentences(chain)} for chain in chains
         ],
