@@ -26,6 +26,7 @@ POLICE, EDUCATION, HOUSING = "police", "education", "housing"
 ENROLMENT = "enrolment"
 G_PERSONS, G_RESIDENCE = "G-persons", "G-residence"
 PURPOSE = "school-enrolment"
+RID, S_PERSONS, S_RESIDENCE = "7e0c3c9e-5a10-4f3c-9d3e-000000000001@gasz", "s_000000_0001", "s_511600_0001"
 
 
 class Keys:
@@ -134,13 +135,16 @@ def bundle(keys: Keys, node: str = CITY, urls: dict[str, str] | None = None, **c
                 clearance=3,
                 active=True,
                 secret="sha-256:" + sha256(keys.secret.encode()).hexdigest(),
+                rid=RID,
             )
         },
         resources={PERSONS: resource(), RESIDENCE: resource(RESIDENCE, CITY, HOUSING)},
         bindings={code: binding(code) for code, home in local.items() if home == node},
         grants={
-            G_PERSONS: grant(),
-            G_RESIDENCE: grant(id=G_RESIDENCE, resource=RESIDENCE, provider_node=CITY, number="GA-2026-2"),
+            G_PERSONS: grant(sids=[S_PERSONS]),
+            G_RESIDENCE: grant(
+                id=G_RESIDENCE, resource=RESIDENCE, provider_node=CITY, number="GA-2026-2", sids=[S_RESIDENCE]
+            ),
         },
     )
     return msgspec.structs.replace(made, **changes)

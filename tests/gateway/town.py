@@ -269,6 +269,8 @@ def built(folder: Path, suite_name: str = "international") -> Town:
         make_database(home / "police.db")
         (home / "sources.json").touch(mode=0o600)
         (home / "sources.json").write_text(json.dumps({"police": f"sqlite://{home}/police.db"}))
+        (home / "keys/applications.json").touch(mode=0o600)
+        (home / "keys/applications.json").write_text(json.dumps({cast.ENROLMENT: keys.secret}))
         settings = Settings(
             node=code, home=home, development=True, gateway_port=ports[code], suite=suite_name, log_port=1
         ).completed()

@@ -17,6 +17,8 @@ from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
 from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
+from guantong.gateway.national import door as national
+from guantong.gateway.national.door import PROXY, NationalDoor
 from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.receipts import Ledger
@@ -66,13 +68,15 @@ class Gateway:
     """The ASGI application. Its parts are given; it starts and stops nothing."""
 
     def __init__(
-        self, *, node: str, key: SigningKey, depot: Depot, callers: Callers, tokens: Tokens, ledger: Ledger,
+        self, *, node: str, key: SigningKey, depot: Depot, callers: Callers, tokens: Tokens,
+        convention: NationalDoor, ledger: Ledger,
         switch: Switch, proofs: Proofs, budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
         self._key = key
         self._callers = callers
         self._tokens = tokens
+        self._convention = convention
         self._depot = depot
         self._ledger = ledger
         self._switch = switch
@@ -83,6 +87,7 @@ class Gateway:
             "/v1/verify": self._verify,
             "/v1/relay": self._relayed,
             TOKEN_PATH: self._token,
+            national.REFRESH: self._refreshed,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,6 +114,10 @@ class Gateway:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
             return await self._posts[head.path](Visit(head, body, call, deadline))
+        if head.path.partition("?")[0] == PROXY:
+            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
+            body = await read_body_until(deadline, receive, head.headers)
+            return await self._proxied(Visit(head, body, call, deadline))
         if head.path.startswith(PREFIX):
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
@@ -159,6 +168,26 @@ class Gateway:
         asked = self._ledger.asked(call)
         answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
         return door.told(call, answered)
+
+    async def _refreshed(self, visit: Visit) -> Outgoing:
+        """An application of the national platform's convention fetches its second secret."""
+        try:
+            return await self._convention.refreshed(visit.body, self._bundle())
+        except GuantongError as fault:
+            return national.refused(fault, visit.call)
+
+    async def _proxied(self, visit: Visit) -> Outgoing:
+        """A call by the national platform's convention."""
+        try:
+            bundle = self._bundle()
+            call = await self._convention.call_of(visit.head, visit.body, bundle, visit.call)
+            asked = self._ledger.asked(call)
+            answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
+        except NotAnswered as no:
+            return national.refused(no.error, visit.call)
+        except GuantongError as fault:
+            return national.refused(fault, visit.call)
+        return national.told(call, answered)
 
     async def _relayed(self, visit: Visit) -> Outgoing:
         """A call that a neighbour hands over."""

@@ -26,9 +26,15 @@ from guantong.gateway.limits.counts import Counts
 from guantong.gateway.limits.limits import Limits
 from guantong.gateway.limits.redis import RedisCounts
 from guantong.gateway.limits.table import SharedTable
+from guantong.gateway.national.door import NationalDoor
+from guantong.gateway.national.signing import Callers as NationalCallers
+from guantong.gateway.national.wrapping import WRAPPINGS
 from guantong.gateway.proofs import Proofs
+from guantong.gateway.protocol import Http11
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
+from guantong.gateway.secrets import FILE as SHARED_SECRETS
+from guantong.gateway.secrets import SharedSecrets
 from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
@@ -39,6 +45,7 @@ from guantong.kit.suites import SigningKey, suite
 POLL_S = 0.2
 KEEP_ALIVE_S = 30
 GC_EVERY = 20_000
+CONNECTIONS = 8_192
 SHORTEST_SUBJECT_KEY = 32
 
 logger = logging.getLogger("guantong.gateway")
@@ -71,6 +78,7 @@ def run_gateway(settings: Settings) -> None:
 
 def parts_of(settings: Settings, number: int) -> Parts:
     """The parts of gateway process ``number`` from the node's folder."""
+    subject_key = _subject_key(settings.key_folder / "subject.key")
     key = SigningKey.from_text((settings.key_folder / "node.key").read_text("utf-8").strip())
     depot = Depot(settings.bundle_folder, {key.public.ref: key.public}, node=settings.node)
     ledger = Ledger(
@@ -79,7 +87,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
         node=settings.node,
         key=key,
         suite=suite(settings.suite),
-        subject_key=_subject_key(settings.key_folder / "subject.key"),
+        subject_key=subject_key,
     )
     sources = Sources(lambda: read_secrets(settings.home / "sources.json"))
     services = Services(lambda: read_secrets(settings.home / "sources.json"))
@@ -89,12 +97,17 @@ def parts_of(settings: Settings, number: int) -> Parts:
     limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
     url = settings.gateway_url.rstrip("/")
     tokens = Tokens(settings.node, url, key, counts)
+    shared = SharedSecrets(settings.key_folder / SHARED_SECRETS)
+    national = NationalDoor(
+        NationalCallers(subject_key, shared, counts), WRAPPINGS[settings.national_wrapping]
+    )
     gateway = Gateway(
         node=settings.node,
         key=key,
         depot=depot,
-        callers=Callers(url, tokens, counts),
+        callers=Callers(url, tokens, shared, counts),
         tokens=tokens,
+        convention=national,
         ledger=ledger,
         switch=Switch(settings.node, ledger, limits, sources, services, relay),
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
@@ -131,8 +144,10 @@ async def serve(
     watching = asyncio.create_task(_watch(parts, alerts=alerts))
     config = uvicorn.Config(
         parts.gateway,
-        http="httptools",
+        http=Http11,
+        ws="none",
         lifespan="off",
+        limit_concurrency=CONNECTIONS,
         proxy_headers=False,
         log_level="warning",
         access_log=False,

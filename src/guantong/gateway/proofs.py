@@ -35,12 +35,14 @@ class Proofs:
             raise PathUnknown
         if node == self._node:
             return await self._own(f"/proof/{digest}", deadline)
+        _check_known(node, bundle)
         return await self._forwarded(f"/v1/proofs/{node}/{digest}", bundle, path, deadline, to=node)
 
     async def checkpoint(self, node: str, bundle: Bundle, path: tuple[str, ...], deadline: float) -> Outgoing:
         """The latest cosigned checkpoint of the log of ``node``."""
         if node == self._node:
             return await self._own("/checkpoint", deadline)
+        _check_known(node, bundle)
         return await self._forwarded(f"/v1/nodes/{node}/checkpoint", bundle, path, deadline, to=node)
 
     async def _own(self, path: str, deadline: float) -> Outgoing:
@@ -54,6 +56,11 @@ class Proofs:
     ) -> Outgoing:
         _, reply = await self._relay.send("GET", target, b"", bundle, path, deadline, to=to)
         return _outgoing(reply)
+
+
+def _check_known(node: str, bundle: Bundle) -> None:
+    if node not in bundle.nodes:
+        raise PathUnknown
 
 
 def _outgoing(reply: Reply) -> Outgoing:

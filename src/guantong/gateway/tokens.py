@@ -9,12 +9,13 @@ import base64
 import hmac
 import secrets
 from collections.abc import Mapping
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote_plus
 
 from guantong.bundle.directory import AnyOf, application_key
 from guantong.bundle.types import Application, Bundle
 from guantong.gateway.limits.counts import Counts, Want
+from guantong.gateway.secrets import digest_of
 from guantong.kit import clock, tokens
 from guantong.kit.asgi import Incoming, Outgoing, as_json
 from guantong.kit.errors import GuantongError
@@ -116,7 +117,7 @@ class Tokens:
             return await self._asserted(form, bundle)
         name, secret = _credentials(head, form)
         application = bundle.applications.get(name)
-        digest = "sha-256:" + sha256(secret.encode()).hexdigest()
+        digest = digest_of(secret)
         held = application.secret if application and application.node == self._node else ""
         # Compared whatever was found, so that the time tells nothing of who exists.
         if (

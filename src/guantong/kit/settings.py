@@ -90,6 +90,8 @@ class Settings:
     limits_url: str = ""
     # File (mode 0600) with that server's password as JSON.
     limits_credentials: str = ""
+    # How the second secret of the national platform's convention is wrapped: sha1prng-aes (the usual Java clients) or direct-aes.
+    national_wrapping: str = "sha1prng-aes"
     # Batch jobs that run at the same time; each may hold about 150 MB.
     jobs_at_once: int = 2
     # Batch jobs that the timetable has read or fill one source at the same time; 0 means no limit.
@@ -221,6 +223,13 @@ class Settings:
             is_counter,
             "应为 redis:// 或 rediss:// 地址，不含口令",
             "a redis:// or rediss:// address without a password is wanted",
+        )
+        is_wrapping = self.national_wrapping in {"sha1prng-aes", "direct-aes"}
+        yield (
+            "national_wrapping",
+            is_wrapping,
+            "应为 sha1prng-aes 或 direct-aes",
+            "sha1prng-aes or direct-aes is wanted",
         )
         yield "jobs_at_once", 1 <= self.jobs_at_once <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "jobs_per_source", 0 <= self.jobs_per_source <= 64, "应为 0 至 64", "0 to 64 are possible"

@@ -51,9 +51,9 @@ def call_of(head: Incoming, body: bytes, bundle: Bundle, application: Applicatio
         resource,
         Sent(name, parameters, _body(operation, body), _type(head, body)),
         call=call,
-        purpose=_text(head, "guantong-purpose") or grant.purpose,
-        case=_text(head, "guantong-case"),
-        trace=_text(head, "guantong-trace"),
+        purpose=text_of(head, "guantong-purpose") or grant.purpose,
+        case=text_of(head, "guantong-case"),
+        trace=text_of(head, "guantong-trace"),
     )
 
 
@@ -103,14 +103,23 @@ def told(call: Call, answered: Answered) -> Outgoing:
     answer = answered.answer
     text = cast("str", answer["body"])
     body = base64.b64decode(text) if answer["is_base64"] else text.encode()
-    headers = {
-        **cast("dict[str, str]", answer["headers"]),
+    headers = {**cast("dict[str, str]", answer["headers"]), **evidence(call, answered)}
+    return Outgoing(cast("int", answer["status"]), body, headers)
+
+
+def evidence(call: Call, answered: Answered) -> dict[str, str]:
+    """What proves an answer whose body belongs to another: call, salt and receipt (a byte sequence of RFC 9651)."""
+    return {
         "guantong-call": call.call,
         "guantong-salt": answered.salt,
         "guantong-receipt": f":{to_base64(answered.receipt)}:",
         "guantong-receipt-digest": envelope.digest(answered.receipt),
     }
-    return Outgoing(cast("int", answer["status"]), body, headers)
+
+
+def text_of(head: Incoming, name: str) -> str:
+    """A header's text; percent-encoded where it is not ASCII (RFC 3986)."""
+    return unquote(head.headers.get(name, ""))[:256]
 
 
 def _queried(operation: Operation, query: str) -> dict[str, str]:
@@ -146,8 +155,3 @@ def _type(head: Incoming, body: bytes) -> str:
     if given and not _TYPE.fullmatch(given):
         raise RequestMisshapen(where="content-type")
     return given
-
-
-def _text(head: Incoming, name: str) -> str:
-    """A header's text; percent-encoded where it is not ASCII (RFC 3986)."""
-    return unquote(head.headers.get(name, ""))[:256]
