@@ -13,6 +13,7 @@ from tests.gateway import cast
 from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.proving import prove_answer, salted
 from guantong.gateway.receipts import Asked, Ledger, Outcome
+from guantong.kit import canonical
 from guantong.kit.suites import INTERNATIONAL
 
 KEYS = cast.Keys()
@@ -29,7 +30,7 @@ def receipt_for(answer: Any, node: str = cast.NATION, **changes: Any) -> tuple[A
                 Path(folder), "w", node=node, key=KEYS.nodes[node], suite=INTERNATIONAL, subject_key=b"s" * 32
             )
             asked = ledger.asked(cast.call(**{"fields": CALL.fields, **changes}))
-            digest = ledger.digest(salted(SALT, answer))
+            digest = ledger.digest(salted(SALT, canonical.dumps(answer)))
             outcome = Outcome("allow", "grant:x", answer=digest, rows=1)
             raw = await ledger.write("provider", asked, BUNDLE, outcome)
             ledger.close()

@@ -125,7 +125,7 @@ def checked(call: Call) -> Call:
         said += (call.sent.operation, call.sent.type, *call.sent.parameters)
     if max(map(len, said)) > 256 or not "".join(said).isprintable():
         raise RequestMisshapen(where="control characters, or a text longer than 256 characters")
-    if any(not name.isascii() and max(name) >= "\ud800" for name in (*call.keys, *call.claims)):
+    if any(not name.isascii() and max(name) >= "\ud800" for name in (*call.keys, *call.claims, *call.fields)):
         raise RequestMisshapen(where="a name of an item beyond U+D7FF")
     if len(set(call.fields)) != len(call.fields):
         raise RequestMisshapen(where="a field is listed twice")

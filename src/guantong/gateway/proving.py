@@ -16,9 +16,9 @@ from guantong.kit.suites import INTERNATIONAL, NATIONAL
 Body = dict[str, Any]
 
 
-def salted(salt: str, answer: Any) -> bytes:
-    """What an answer's digest covers: the salt's bytes (hexadecimal text), then the canonical answer."""
-    return bytes.fromhex(salt) + canonical.dumps(answer)
+def salted(salt: str, written: bytes) -> bytes:
+    """What an answer's digest covers: the salt's bytes (hexadecimal text), then the answer in canonical form."""
+    return bytes.fromhex(salt) + written
 
 
 def digest_like(known: str, raw: bytes) -> str:
@@ -76,7 +76,9 @@ def _about(body: Body, call: Call, node: str) -> bool:
 
 def _digest_fits(claimed: Any, salt: str, answer: Any) -> bool:
     try:
-        return isinstance(claimed, str) and claimed == digest_like(claimed, salted(salt, answer))
+        return isinstance(claimed, str) and claimed == digest_like(
+            claimed, salted(salt, canonical.dumps(answer))
+        )
     except (GuantongError, ValueError):
         return False
 

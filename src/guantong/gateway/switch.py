@@ -24,7 +24,7 @@ from guantong.gateway.services.answering import answer_of, looked_up
 from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.lookup import Row, SourceUnavailable
 from guantong.gateway.sources.opening import Sources
-from guantong.kit import clock
+from guantong.kit import canonical, clock
 from guantong.kit.errors import GuantongError
 
 
@@ -118,7 +118,7 @@ class Switch:
             receipt = await self._left(question, "provider", _fault(allow, fault))
             raise NotAnswered(fault, self._node, receipt) from None
         salt = drawn(16).hex()
-        digest = self._ledger.digest(salted(salt, given))
+        digest = self._ledger.digest(salted(salt, canonical.dumps_typed(given)))
         outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
         return Answered(given, salt, await self._left(question, "provider", outcome))
 

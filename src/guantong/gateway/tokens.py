@@ -62,8 +62,8 @@ class Tokens:
         self._audiences = (url, url + PATH)
         self._key = key
         self._counts = counts
-        # Verifying costs an Ed25519 operation; what was verified is remembered by the token's digest.
-        self._read: dict[bytes, Claims] = {}
+        # Verifying costs an Ed25519 operation; what was verified is remembered, with the bundle that it was held against.
+        self._read: dict[str, tuple[Claims, Bundle]] = {}
 
     async def answer(self, head: Incoming, body: bytes, bundle: Bundle) -> Outgoing:
         """Answer a token request in the words of RFC 6749 §5."""
@@ -91,16 +91,16 @@ class Tokens:
     def holder(self, token: str, bundle: Bundle) -> str:
         """The application whom ``token`` names; TokenInvalid if it is not ours, over, or its keys have changed."""
         now = clock.millis() // 1000
-        digest = blake2b(token.encode("latin-1"), digest_size=16).digest()
-        claims = self._read.get(digest)
+        claims, judged = self._read.get(token, (None, None))
         if claims is None or claims.exp <= now:
-            claims = self._verified(token, now)
+            claims, judged = self._verified(token, now), None
+        if judged is not bundle:
+            application = bundle.applications.get(claims.sub)
+            if application is None or application.node != self._node or claims.gen != generation(application):
+                raise TokenInvalid
             if len(self._read) >= REMEMBERED:
                 self._read.clear()
-            self._read[digest] = claims
-        application = bundle.applications.get(claims.sub)
-        if application is None or application.node != self._node or claims.gen != generation(application):
-            raise TokenInvalid
+            self._read[token] = (claims, bundle)
         return claims.sub
 
     def _verified(self, token: str, now: int) -> Claims:
@@ -151,18 +151,8 @@ class Tokens:
 
 def generation(application: Application) -> str:
     """Which keys and secret an application has: a token made under others is no longer good."""
-    known = _GENERATIONS.get(id(application))
-    if known is None or known[0] is not application:
-        said = "\n".join([application.secret, *application.keys])
-        known = (application, blake2b(said.encode(), digest_size=8).hexdigest())
-        if len(_GENERATIONS) >= REMEMBERED:
-            _GENERATIONS.clear()
-        _GENERATIONS[id(application)] = known
-    return known[1]
-
-
-# By the identity of the bundle's own objects, which are held so that no other takes their place.
-_GENERATIONS: dict[int, tuple[Application, str]] = {}
+    said = "\n".join([application.secret, *application.keys])
+    return blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 def _signed_by(application: Application, assertion: str, now: int) -> Claims:

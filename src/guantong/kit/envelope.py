@@ -7,6 +7,7 @@ of one kind can never pass for another. https://github.com/secure-systems-lab/ds
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from guantong.kit.canonical import NotCanonical, dumps, from_base64, loads, to_base64
@@ -96,8 +97,12 @@ def seal(kind: str, body: dict[str, Any], *keys: SigningKey) -> bytes:
 def seal_written(kind: str, written: bytes, *keys: SigningKey) -> bytes:
     """The statement whose body is ``written`` in canonical form already."""
     covered = pae(kind, written)
-    signatures = [{"key": key.public.ref, "value": to_base64(key.sign(covered))} for key in keys]
-    return b'%b%b,"kind":%b,"signatures":%b}' % (_HEAD, written, dumps(kind), dumps(signatures))
+    # Base64 needs no escapes, so a signature is canonical as it stands.
+    signatures = [
+        b'{"key":%b,"value":"%b"}' % (_quoted(key.public.ref), to_base64(key.sign(covered)).encode())
+        for key in keys
+    ]
+    return b'%b%b,"kind":%b,"signatures":[%b]}' % (_HEAD, written, _quoted(kind), b",".join(signatures))
 
 
 def read(data: bytes) -> Envelope:
@@ -119,6 +124,10 @@ def read(data: bytes) -> Envelope:
 def digest(raw: bytes, suite: Suite = INTERNATIONAL) -> str:
     """The name of a record: ``sha-256:<hex>`` or ``sm3:<hex>`` of its bytes."""
     return f"{suite.digest_name}:{suite.digest(raw).hex()}"
+
+
+# The few names of kinds and keys are written over and over.
+_quoted = lru_cache(maxsize=256)(dumps)
 
 
 def pae(kind: str, body: bytes) -> bytes:
