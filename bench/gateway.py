@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -22,13 +23,17 @@ from tests import databases
 from tests.gateway import cast, processes
 from tests.gateway.town import Station, Town, built, far, query
 
-from bench import wrk
+from bench import log, wrk
 from bench.spine import machine, receipt_bytes
+from guantong.bundle.services import Operation, Service
+from guantong.bundle.types import Item
 
 ROWS = int(os.environ.get("ROWS", "2000000"))
 SECONDS = int(os.environ.get("LASTS", "8"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CONNECTIONS = 128
+LEAVES = int(os.environ.get("LEAVES", "10000000"))
+HELLO = "hello"
 RESULT = Path(__file__).parent / "results" / "gateway.json"
 
 _FILL = """
@@ -44,6 +49,8 @@ def main() -> None:
         with psycopg.connect(url) as connection:
             connection.execute(_FILL % ROWS)  # type: ignore[arg-type]
         result = figures(url)
+    if LEAVES:
+        result |= of_the_log(log.figures(LEAVES))
     RESULT.parent.mkdir(exist_ok=True)
     kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     RESULT.write_text(json.dumps({**kept, **result}, indent=2) + "\n")
@@ -51,11 +58,14 @@ def main() -> None:
 
 
 def figures(url: str) -> dict[str, object]:
-    with town(url, "international") as spine:
+    with (
+        folder() as place,
+        wrk.nginx(place) as (proxy, upstream),
+        town(url, "international", upstream) as spine,
+    ):
         ask = script(spine, query())
         # The same requests to both.
-        with folder() as place, wrk.nginx(place) as (proxy, _):
-            nginx = median(lambda: wrk.load(proxy, ask, place, connections=CONNECTIONS, seconds=SECONDS))
+        nginx = median(lambda: wrk.load(proxy, ask, place, connections=CONNECTIONS, seconds=SECONDS))
         told("nginx, bare proxy", nginx)
         local = asked(spine, ask)
         told("local call", local)
@@ -64,6 +74,8 @@ def figures(url: str) -> dict[str, object]:
         told("at half load", half)
         alone = asked(spine, ask, connections=1)
         told("one connection", alone)
+        through = asked(spine, wrk.FETCH % {"path": f"/v1/services/{HELLO}/hello", "token": token(spine)})
+        told("through to the same upstream", through)
         distant = asked(spine, script(spine, far()), connections=1)
         told("three nodes, one connection", distant)
         rss = max(_rss_mb(pid) for pid in children(spine.gateway))
@@ -82,6 +94,8 @@ def figures(url: str) -> dict[str, object]:
         "half_load_p99_ms": round(half.p99_ms, 2),
         "sm2_rps": round(national.calls_per_s),
         "sm2_ratio": round(national.calls_per_s / local.calls_per_s, 3),
+        "proxy_rps": round(through.calls_per_s),
+        "proxy_ratio": round(through.calls_per_s / nginx.calls_per_s, 3),
         "cascade_p50_ms": round(distant.p50_ms, 2),
         "local_one_connection_p50_ms": round(alone.p50_ms, 2),
         "cascade_ratio": round((distant.p50_ms - alone.p50_ms) / alone.p50_ms, 2),
@@ -106,13 +120,16 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def town(url: str, suite: str) -> Iterator[Running]:
-    """Three nodes as real processes; the base of city and nation is the PostgreSQL database at ``url``."""
+def town(url: str, suite: str, upstream: str = "") -> Iterator[Running]:
+    """Three nodes as real processes; the base of city and nation is the PostgreSQL database at ``url``.
+
+    ``upstream``: the address that the city's interface ``hello`` is served from.
+    """
     with folder() as place, contextlib.ExitStack() as stack:
         spine = built(place, suite)
         gateways = {}
         for station in spine.stations.values():
-            bound_to(station, url)
+            bound_to(station, url, upstream)
             station.with_log()
             workers = "2" if station is spine.city else "1"
             gateways[station.code] = stack.enter_context(
@@ -122,14 +139,38 @@ def town(url: str, suite: str) -> Iterator[Running]:
         yield Running(spine, gateways[cast.CITY].pid)
 
 
-def bound_to(station: Station, url: str) -> None:
-    (station.home / "sources.json").write_text(json.dumps({"police": url}))
-    station.publish(
-        bindings={
-            code: msgspec.structs.replace(binding, dialect="postgresql")
-            for code, binding in station.bundle.bindings.items()
-        }
+def bound_to(station: Station, url: str, upstream: str) -> None:
+    (station.home / "sources.json").write_text(json.dumps({"police": url, "trivial": upstream}))
+    bundle = station.bundle
+    bindings = {
+        code: msgspec.structs.replace(one, dialect="postgresql") for code, one in bundle.bindings.items()
+    }
+    operation = Operation(method="GET", path="/hello", items={"hello": "/hello"})
+    item = Item(name="hello", label="hello", type="C", level=1)
+    hello = msgspec.structs.replace(
+        bundle.resources[cast.RESIDENCE], code=HELLO, items={"hello": item}, operations={"hello": operation}
     )
+    granted = msgspec.structs.replace(
+        bundle.grants[cast.G_RESIDENCE], id=HELLO, resource=HELLO, fields=["hello"], sids=[]
+    )
+    station.publish(
+        bindings=bindings,
+        resources={**bundle.resources, HELLO: hello},
+        grants={**bundle.grants, HELLO: granted},
+        services={HELLO: Service(resource=HELLO, source="trivial")} if station.code == cast.CITY else {},
+    )
+
+
+def of_the_log(found: dict[str, Any]) -> dict[str, Any]:
+    """The log's figures under the names that are asked for, each with its detail."""
+    lag, proof = found["checkpoint_lag_ms"], found["proof_ms_at_10m"]
+    return {
+        **found,
+        "checkpoint_lag_ms": lag["p99"],
+        "checkpoint_lag": lag,
+        "proof_ms_at_10m": proof["p99"],
+        "proof": proof,
+    }
 
 
 def token(spine: Running) -> str:

@@ -32,6 +32,11 @@ request = function()
 end
 """
 
+# The same, small request again and again.
+FETCH = """
+request = function() return wrk.format("GET", "%(path)s", {["authorization"] = "Bearer %(token)s"}) end
+"""
+
 _NGINX = """
 daemon off; master_process on; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 events {{ worker_connections 1024; }}
