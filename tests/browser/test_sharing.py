@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from guantong.bundle.types import Condition
 from guantong.catalog import actions as catalog
 from guantong.catalog.types import ItemNeeds, Wanted
-from guantong.identity.actions import register_person
+from guantong.identity.actions import issue_secret, register_person
 from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
 from guantong.kit import canonical, clock
@@ -72,6 +72,7 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
     actions.resume(grant, reason="已核实", by=jiang, at=at)
     actions.narrow(grant, Narrowing(per_day=80), reason="按实际用量", by=jiang, at=at)
     use(grant)
+    issue_secret(cast.counter, by=by, at=at)
     register_person(
         "an", "安管", password="an-password-1", roles=["operator"], organisation=cast.bureau, by=SYSTEM, at=at
     )
@@ -98,8 +99,9 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
             "requests": "/share/",
             "grant-consumer": f"/share/grants/{grant.code}/",
             "grants": "/share/grants/",
+            "application": "/share/applications/one-window/",
         },
-        "an": {"flows": "/share/flows/"},
+        "an": {"flows": "/share/flows/", "applications": "/share/applications/"},
     }
 
 

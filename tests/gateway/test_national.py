@@ -22,9 +22,9 @@ from tests.gateway.test_services import serving
 from tests.gateway.town import PEOPLE, Heard, Town, query
 
 from guantong.gateway.national.signing import LASTS_S, WINDOW_S, sign
-from guantong.gateway.secrets import digest_of
 from guantong.kit import clock
 from guantong.kit.http_signatures import Request
+from guantong.kit.shared_secrets import digest_of
 
 pytestmark = pytest.mark.town
 KEY = {"id_number": PEOPLE[0][0]}

@@ -33,13 +33,13 @@ from guantong.gateway.proofs import Proofs
 from guantong.gateway.protocol import Http11
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
-from guantong.gateway.secrets import FILE as SHARED_SECRETS
 from guantong.gateway.secrets import SharedSecrets
 from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.gateway.tokens import Tokens
 from guantong.kit.settings import Settings
+from guantong.kit.shared_secrets import FILE as SHARED_SECRETS
 from guantong.kit.suites import SigningKey, suite
 
 POLL_S = 0.2

@@ -5,18 +5,11 @@ the control plane when it gives one out. A secret that does not fit the bundle's
 """
 
 import hmac
-from hashlib import sha256
 from pathlib import Path
 
 from guantong.bundle.addresses import read_secrets
 from guantong.bundle.types import Application
-
-FILE = "applications.json"
-
-
-def digest_of(secret: str) -> str:
-    """What the bundle holds of a secret: ``sha-256:<hex>``. Secrets are long and random, so nothing is guessed from it."""
-    return "sha-256:" + sha256(secret.encode()).hexdigest()
+from guantong.kit.shared_secrets import digest_of
 
 
 class SharedSecrets:

@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl, unquote_plus
 from guantong.bundle.directory import AnyOf, application_key
 from guantong.bundle.types import Application, Bundle
 from guantong.gateway.limits.counts import Counts, Want
-from guantong.gateway.secrets import digest_of
 from guantong.kit import clock, tokens
 from guantong.kit.asgi import Incoming, Outgoing, as_json
 from guantong.kit.errors import GuantongError
+from guantong.kit.shared_secrets import digest_of
 from guantong.kit.suites import SigningKey, VerifyKey
 from guantong.kit.tokens import Claims, TokenInvalid
 

@@ -75,6 +75,33 @@ class ApplicationWrong(GuantongError):
     en = "The application cannot be registered: {why_en}."
 
 
+class ApplicationOfAnother(GuantongError):
+    """Secrets and names of an application are its own department's, or the node operator's, to set."""
+
+    code = "application_of_another"
+    status = 403
+    zh = "应用 {application} 的密钥和标识由其所属部门或节点管理员维护。"
+    en = "The secret and names of application {application} are kept by its own department or the node's operator."
+
+
+class RidWrong(GuantongError):
+    """A requester identifier that the national convention's headers cannot carry."""
+
+    code = "rid_wrong"
+    status = 422
+    zh = "请求者标识应为 4 至 100 个字母、数字或 . _ : @ -。"
+    en = "A requester identifier has 4 to 100 letters, digits or . _ : @ -."
+
+
+class RidTaken(GuantongError):
+    """Another application has that requester identifier."""
+
+    code = "rid_taken"
+    status = 409
+    zh = "请求者标识 {rid} 已属于其他应用。"
+    en = "The requester identifier {rid} belongs to another application."
+
+
 class RoleUnknown(GuantongError):
     """No such role exists."""
 

@@ -84,10 +84,21 @@ class Application(models.Model):
     clearance = models.IntegerField("许可级别", default=2)
     is_active = models.BooleanField(default=True)
     registered_at = models.DateTimeField()
+    secret = models.CharField("密钥摘要", max_length=80, blank=True)
+    """Digest of the secret that it shares with this node; empty if it has none."""
+    secret_issued_at = models.DateTimeField(null=True, blank=True)
+    secret_issued_by = models.CharField(max_length=120, blank=True)
+    rid = models.CharField("请求者标识", max_length=100, blank=True)
+    """How the national platform's convention knows it."""
 
     class Meta:
         verbose_name = "应用"
         ordering = ["code"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rid"], condition=~models.Q(rid=""), name="application_rid_is_its_own"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

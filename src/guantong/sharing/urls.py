@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from guantong.sharing import application_views as applications
 from guantong.sharing import flow_views, form_views, grant_views, request_views, views
 from guantong.sharing.voices import views as voices
 
@@ -36,6 +37,14 @@ urlpatterns = [
         r"^share/(?P<kind>request|correction)s/(?P<uuid>[0-9a-f-]{36})/dispute$",
         voices.raise_dispute,
         name="dispute-raise",
+    ),
+    path("share/applications/", applications.applications, name="applications"),
+    path("share/applications/register", applications.register, name="application-register"),
+    path("share/applications/<str:code>/", applications.application, name="application"),
+    re_path(
+        r"^share/applications/(?P<code>[^/]{1,64})/(?P<verb>secret|revoke-secret|rid)$",
+        applications.act,
+        name="application-act",
     ),
     path("share/flows/", flow_views.approval_flows, name="approval-flows"),
     path("share/flows/<str:side>/<int:version>", flow_views.flow_text, name="approval-flow"),

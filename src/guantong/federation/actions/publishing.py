@@ -154,6 +154,8 @@ def _applications(own: str, terms: list[GrantTerms]) -> dict[str, bundle.Applica
             keys=[registered.public_key],
             clearance=registered.clearance,
             active=registered.is_active,
+            secret=registered.secret,
+            rid=registered.rid,
         )
     return known
 

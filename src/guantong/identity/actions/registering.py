@@ -1,4 +1,4 @@
-"""The only writers of divisions, organisations, people and applications."""
+"""Divisions, organisations and people; who signs in, and the days on which is worked."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,23 +8,20 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 
 from guantong.identity.errors import (
-    ApplicationCodeTaken,
-    ApplicationWrong,
     ColumnMissing,
     OrganisationCodeTaken,
     OrganisationNameTaken,
     OrganisationOfAnotherNode,
     RoleUnknown,
 )
-from guantong.identity.models import Application, CalendarDay, Division, Organisation, Person, SignInFailure
+from guantong.identity.models import CalendarDay, Division, Organisation, Person, SignInFailure
 from guantong.identity.queries import account_name, demand_bureau
 from guantong.identity.roles import ROLES
 from guantong.identity.workdays import Day
-from guantong.journal.actions import enqueue, record
+from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import codes
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import VerifyKey
 
 _LEVEL_BY_LENGTH = {1: 1, 2: 2, 4: 3, 6: 4, 9: 5}
 
@@ -235,46 +232,6 @@ def register_person(
         details={"roles": roles},
     )
     return person
-
-
-@transaction.atomic
-def register_application(
-    code: str,
-    name: str,
-    *,
-    organisation: Organisation,
-    public_key: str,
-    clearance: int,
-    by: Actor,
-    at: datetime,
-) -> Application:
-    """Register a department's system by its public key (vkey); its private key never reaches the node.
-
-    Again with a new key to replace the old one; an identifier stays with its organisation.
-    """
-    try:
-        VerifyKey.from_text(public_key)
-    except GuantongError as error:
-        raise ApplicationWrong(why_zh=error.sentence("zh"), why_en=error.sentence("en")) from error
-    if not 1 <= clearance <= 4:
-        raise ApplicationWrong(why_zh="许可级别应为 1 至 4", why_en="clearances go from 1 to 4")
-    known = Application.objects.select_for_update().filter(code=code).first()
-    if known and known.organisation_id != organisation.pk:
-        raise ApplicationCodeTaken(application=code)
-    application, _ = Application.objects.update_or_create(
-        code=code,
-        defaults={
-            "name": name,
-            "organisation": organisation,
-            "public_key": public_key,
-            "clearance": clearance,
-            "is_active": True,
-            "registered_at": at,
-        },
-    )
-    record("application.registered", by=by, at=at, subject=Subject("application", code))
-    enqueue("bundle.stale", {"because": "application.registered"}, by=by, at=at)
-    return application
 
 
 @transaction.atomic
