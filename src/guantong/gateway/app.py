@@ -25,6 +25,7 @@ from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
 from guantong.gateway.services import door
 from guantong.gateway.services.door import PREFIX
+from guantong.gateway.signing import Signers
 from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
 from guantong.gateway.tokens import PATH as TOKEN_PATH
 from guantong.gateway.tokens import Tokens
@@ -44,9 +45,7 @@ from guantong.kit.asgi import (
     incoming,
     read_body_until,
 )
-from guantong.kit.doorkeeper import bound
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import SigningKey
 from guantong.kit.tokens import TokenInvalid
 
 LONGEST_BUDGET_MS = 60_000
@@ -68,12 +67,12 @@ class Gateway:
     """The ASGI application. Its parts are given; it starts and stops nothing."""
 
     def __init__(
-        self, *, node: str, key: SigningKey, depot: Depot, callers: Callers, tokens: Tokens,
+        self, *, node: str, signers: Signers, depot: Depot, callers: Callers, tokens: Tokens,
         convention: NationalDoor, ledger: Ledger,
         switch: Switch, proofs: Proofs, budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
-        self._key = key
+        self._signers = signers
         self._callers = callers
         self._tokens = tokens
         self._convention = convention
@@ -97,6 +96,7 @@ class Gateway:
         head = incoming(scope)
         call = drawn(16).hex()
         try:
+            self._signers.check(head.headers)
             answer = await self._served(head, receive, call)
         except NotAnswered as no:
             answer = self._error(no.error, call, no)
@@ -105,7 +105,9 @@ class Gateway:
         except Exception as fault:  # noqa: BLE001 - the last line: a person gets a sentence, not a stack trace
             logger.error("call %s failed: %s", call, type(fault).__name__)  # noqa: TRY400 - traces hold data
             answer = self._error(InternalFault(), call)
-        await deliver(send, self._signed(head, answer))
+        if "signature" in head.headers or "accept-signature" in head.headers:
+            answer = self._signers.signed(answer, self._callers.request(head))
+        await deliver(send, answer)
 
     async def _served(self, head: Incoming, receive: Receive, call: str) -> Outgoing:
         if head.path in self._posts:
@@ -130,6 +132,8 @@ class Gateway:
         match head.path.split("/"):
             case ["", "health"]:
                 return as_json(200, {"status": "ok", "node": self._node})
+            case ["", "v1", "keys"]:
+                return Outgoing(200, self._signers.published(), {"content-type": "application/json"})
             case ["", "ready"]:
                 return as_json(
                     200, {"status": "ready", "node": self._node, "bundle": self._bundle().sequence}
@@ -248,12 +252,6 @@ class Gateway:
         elif error.code == TokenInvalid.code:
             headers["www-authenticate"] = 'Bearer error="invalid_token"'
         return as_json(error.status, said, headers)
-
-    def _signed(self, head: Incoming, answer: Outgoing) -> Outgoing:
-        """The answer, bound to its request by this node's signature if the request was signed too."""
-        if "signature" not in head.headers:
-            return answer
-        return bound(answer, self._callers.request(head), self._key, self._node)
 
 
 def _signed_call(sealed: bytes, bundle: Bundle) -> Call:

@@ -35,6 +35,7 @@ from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
 from guantong.gateway.secrets import SharedSecrets
 from guantong.gateway.services.calling import Services
+from guantong.gateway.signing import Signers
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.gateway.tokens import Tokens
@@ -103,7 +104,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     )
     gateway = Gateway(
         node=settings.node,
-        key=key,
+        signers=Signers(settings.node, key, _answer_key(settings.key_folder / "answer.key")),
         depot=depot,
         callers=Callers(url, tokens, shared, counts),
         tokens=tokens,
@@ -264,6 +265,13 @@ def _listening(settings: Settings, *, shared: bool) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listening.bind((settings.host, settings.gateway_port))
     return listening
+
+
+def _answer_key(path: Path) -> SigningKey | None:
+    try:
+        return SigningKey.from_text(path.read_text("utf-8").strip())
+    except FileNotFoundError:
+        return None
 
 
 def _subject_key(path: Path) -> bytes:
