@@ -388,3 +388,21 @@ class BasketFull(GuantongError):
     status = 422
     zh = "一次最多申请 {most} 条目录，请分几次提出。"
     en = "At most {most} entries can be asked for at once; file the rest separately."
+
+
+class SidWrong(GuantongError):
+    """A service identifier that the national convention's headers cannot carry, or too many of them."""
+
+    code = "sid_wrong"
+    status = 422
+    zh = "服务标识应为 3 至 100 个字母、数字或 . _ -，至多 {most} 个。"
+    en = "A service identifier has 3 to 100 letters, digits or . _ -, and a grant at most {most} of them."
+
+
+class SidTaken(GuantongError):
+    """The application calls another grant's service by that name."""
+
+    code = "sid_taken"
+    status = 409
+    zh = "服务标识 {sid} 已用于同一应用的授权 {grant}。"
+    en = "The service identifier {sid} belongs to grant {grant} of the same application."

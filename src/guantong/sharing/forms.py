@@ -14,7 +14,7 @@ from guantong.identity.models import Application, Organisation
 from guantong.pages.answers import language
 from guantong.sharing.errors import ItemsAboveClearance
 from guantong.sharing.narrowing import Scope
-from guantong.sharing.types import Narrowing, Need, Particulars
+from guantong.sharing.types import OPEN_LIMITS, Narrowing, Need, Particulars
 
 PARTICULARS = tuple(Particulars.__struct_fields__)
 _SEVERAL = ("scenario", "result", "security")
@@ -133,6 +133,15 @@ class NarrowingForm(forms.Form):
     per_day = forms.IntegerField(label=_("Calls a day at most"), min_value=1, required=False)
     per_second = forms.IntegerField(label=_("Calls a second at most"), min_value=1, required=False)
     days = forms.IntegerField(label=_("Days"), min_value=1, required=False)
+    concurrent = forms.IntegerField(
+        label=_("Calls at one time at most"), min_value=1, max_value=10_000, required=False
+    )
+    rows_per_day = forms.IntegerField(
+        label=_("Rows a day at most"), min_value=1, max_value=1_000_000_000, required=False
+    )
+    per_key_per_day = forms.IntegerField(
+        label=_("Look-ups of the same keys a day at most"), min_value=1, max_value=1_000_000, required=False
+    )
 
     def __init__(self, *args: Any, left: Scope, items: Sequence[ItemContent], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,6 +159,11 @@ class NarrowingForm(forms.Form):
     def limits(self) -> list[tuple[Any, int]]:
         """Each limit's field, and what it is now."""
         return [(self[name], getattr(self.left, name)) for name in ("per_day", "per_second", "days")]
+
+    @property
+    def open_limits(self) -> list[tuple[Any, int | None]]:
+        """The limits that there need not be: each field, and what it is now (None: none)."""
+        return [(self[name], getattr(self.left.narrowing, name)) for name in OPEN_LIMITS]
 
     @property
     def rows(self) -> list[tuple[int, str, str, str]]:
@@ -176,6 +190,11 @@ class NarrowingForm(forms.Form):
             name: values[name]
             for name in ("per_day", "per_second", "days")
             if values[name] and values[name] != getattr(left, name)
+        }
+        less |= {
+            name: values[name]
+            for name in OPEN_LIMITS
+            if values[name] and values[name] != getattr(left.narrowing, name)
         }
         if self.data.get("narrowed") and kept != left.fields:
             less["fields"] = kept

@@ -1,6 +1,7 @@
 """授权页上的事: what people do with a grant, its agreement to take along, and a trial on made-up rows."""
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -24,7 +25,7 @@ from guantong.sharing.errors import LimitsWrong, NotYourGrant
 from guantong.sharing.forms import row_condition
 from guantong.sharing.models import Agreement, Grant
 from guantong.sharing.sandbox import sandbox_answer
-from guantong.sharing.types import Narrowing
+from guantong.sharing.types import OPEN_LIMITS, Narrowing
 
 LONGEST_REASON = 4000
 
@@ -36,7 +37,7 @@ def act(request: HttpRequest, code: str, verb: str) -> HttpResponse:
     person = demand(request.user, "grant:read")
     grant = get_object_or_404(queries.visible_grants(person), code=code)
     try:
-        said = _done(request, grant, verb, person)
+        said = (_named if verb == "sids" else _done)(request, grant, verb, person)
     except GuantongError as error:
         messages.error(request, error.sentence(language()))
         return redirect("grant", code=code)
@@ -117,6 +118,14 @@ def _done(request: HttpRequest, grant: Grant, verb: str, person: Person) -> str:
     return gettext("The paper copy was registered.")
 
 
+def _named(request: HttpRequest, grant: Grant, _verb: str, person: Person) -> str:
+    """Other service identifiers, as typed: one a line, or with commas between."""
+    typed = request.POST.get("sids", "")[:LONGEST_REASON]
+    sids = [each for each in re.split(r"[\s,，、;；]+", typed) if each]
+    actions.name_services(grant, sids, by=actor(person), at=clock.now())
+    return gettext("The service identifiers were changed.")
+
+
 def _narrowing(request: HttpRequest, grant: Grant) -> Narrowing:
     """What the form leaves; only what differs from the terms."""
     post, terms = request.POST, grant.terms
@@ -124,9 +133,9 @@ def _narrowing(request: HttpRequest, grant: Grant) -> Narrowing:
     less: dict[str, Any] = {"masks": {}}
     if kept != terms["fields"]:
         less["fields"] = kept
-    for name in ("per_day", "per_second", "max_rows"):
+    for name in ("per_day", "per_second", "max_rows", *OPEN_LIMITS):
         typed = post.get(name, "").strip()
-        if typed.isdecimal() and int(typed) != terms[name]:
+        if typed.isdecimal() and int(typed) != terms.get(name, 0):
             less[name] = int(typed)
     for name in kept:
         if mask := post.get(f"mask_{name}", ""):

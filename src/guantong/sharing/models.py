@@ -214,6 +214,8 @@ class Grant(models.Model):
     """Of ``terms`` as they were issued: a repeat of the first message is known by it after changes."""
     graced_from = models.DateTimeField("宽限前的截止时间", null=True)
     """At the provider's node: when it would have ended, had its renewal not been waiting."""
+    sids = models.JSONField("服务标识", default=list)
+    """At the consumer's node: what the national platform's convention calls what it opens."""
 
     class Meta:
         verbose_name = "授权"

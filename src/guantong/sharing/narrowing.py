@@ -48,8 +48,11 @@ def narrowed(request: Request, by: Narrowing, content: ResourceContent) -> Narro
         ("每秒上限", "calls a second", by.per_second, now.per_second),
         ("期限", "days", by.days, now.days),
         ("每次行数", "rows an answer", by.max_rows, now.narrowing.max_rows or MAX_ROWS),
+        ("并发数", "calls at one time", by.concurrent, now.narrowing.concurrent),
+        ("每日行数", "rows a day", by.rows_per_day, now.narrowing.rows_per_day),
+        ("每键每日次数", "look-ups of a key a day", by.per_key_per_day, now.narrowing.per_key_per_day),
     ):
-        if wanted is not None and wanted > most:
+        if wanted is not None and most is not None and wanted > most:
             raise NarrowingWidens(what_zh=f"{zh} {wanted}", what_en=f"{wanted} {en}")
     masks = dict(now.narrowing.masks)
     for name, mask in by.masks.items():
@@ -67,6 +70,9 @@ def narrowed(request: Request, by: Narrowing, content: ResourceContent) -> Narro
         # Every condition holds, so one more leaves fewer rows.
         condition=[*now.narrowing.condition, *by.condition],
         max_rows=by.max_rows or now.narrowing.max_rows,
+        concurrent=by.concurrent or now.narrowing.concurrent,
+        rows_per_day=by.rows_per_day or now.narrowing.rows_per_day,
+        per_key_per_day=by.per_key_per_day or now.narrowing.per_key_per_day,
     )
 
 

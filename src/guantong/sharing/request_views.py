@@ -25,7 +25,7 @@ from guantong.sharing.forms import PARTICULARS, NarrowingForm
 from guantong.sharing.grounds import GROUNDS
 from guantong.sharing.models import OPEN, Dispute, Grant, Paper, Request, Step
 from guantong.sharing.narrowing import scope
-from guantong.sharing.types import Supplement
+from guantong.sharing.types import OPEN_LIMITS, Supplement
 from guantong.sharing.voices.queries import running_about, visible_papers
 
 LONGEST_REASON = 4000
@@ -61,6 +61,11 @@ def _page(
         "grant": Grant.objects.filter(request=asked.uuid).first(),
         "items": [item for item in known if item.name in asked.fields],
         "left": left if asked.narrowing else None,
+        "left_limits": [
+            (NarrowingForm.base_fields[name].label, now)
+            for name in OPEN_LIMITS
+            if (now := getattr(left.narrowing, name))
+        ],
         "conditions": [
             (labels.get(each.item, each.item), each.op, each.value) for each in left.narrowing.condition
         ],

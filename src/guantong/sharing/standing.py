@@ -10,10 +10,11 @@ from guantong.catalog.types import ResourceContent
 from guantong.kit import clock
 from guantong.sharing.errors import NarrowingWidens
 from guantong.sharing.narrowing import demand_within, hides_more
-from guantong.sharing.types import GrantTerms, Narrowing
+from guantong.sharing.types import OPEN_LIMITS, GrantTerms, Narrowing
 
 CHANGING = (
-    "fields", "modes", "masks", "per_second", "per_day", "max_rows", "condition", "not_after", "agreement"
+    "fields", "modes", "masks", "per_second", "per_day", "max_rows", "condition", "not_after", "agreement",
+    *OPEN_LIMITS,
 )  # fmt: skip
 """The terms that a change can touch."""
 
@@ -21,7 +22,15 @@ _LIMITS = (
     ("per_day", "每日上限", "calls a day"),
     ("per_second", "每秒上限", "calls a second"),
     ("max_rows", "每次行数", "rows an answer"),
+    ("concurrent", "并发数", "calls at one time"),
+    ("rows_per_day", "每日行数", "rows a day"),
+    ("per_key_per_day", "每键每日次数", "look-ups of a key a day"),
 )
+
+
+def standing_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """The changing terms as they stand; a limit that is not named is none."""
+    return {name: terms.get(name, 0) if name in OPEN_LIMITS else terms.get(name) for name in CHANGING}
 
 
 def less(terms: GrantTerms, by: Narrowing, *, at: datetime) -> dict[str, Any]:
@@ -55,8 +64,10 @@ def demand_not_wider(now: GrantTerms, then: Mapping[str, Any]) -> None:
     demand_within("信息项", "items", then["fields"], now.fields)
     demand_within("使用方式", "modes", then["modes"], now.modes)
     for name, zh, en in _LIMITS:
-        if then[name] > getattr(now, name):
-            raise NarrowingWidens(what_zh=f"{zh} {then[name]}", what_en=f"{then[name]} {en}")
+        before, after = getattr(now, name), then.get(name, 0)
+        is_wider = bool(before) and (not after or after > before) if name in OPEN_LIMITS else after > before
+        if is_wider:
+            raise NarrowingWidens(what_zh=f"{zh} {after}", what_en=f"{after} {en}")
     for name in then["fields"]:
         usual = items.get(name, "none")
         before, after = now.masks.get(name, usual), then["masks"].get(name, usual)

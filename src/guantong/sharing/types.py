@@ -54,6 +54,13 @@ Modes = Annotated[list[Mode], msgspec.Meta(min_length=1, max_length=5)]
 PerSecond = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
 PerDay = Annotated[int, msgspec.Meta(ge=1, le=100_000_000)]
 MaxRows = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Concurrent = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+RowsPerDay = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+PerKeyPerDay = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Open = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+"""A limit that a grant may have or not: 0 is none."""
+OPEN_LIMITS = ("concurrent", "rows_per_day", "per_key_per_day")
+"""Calls at one time, rows a day, look-ups of the same keys a day. Terms that do not name them have none."""
 Reason = Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")]
 Days = Annotated[int, msgspec.Meta(ge=1, le=1095)]
 
@@ -99,6 +106,9 @@ class GrantTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
     grace_days: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
     """How long calls go on after the end while a renewal that was asked for in time waits for its answer."""
+    concurrent: Open = 0
+    rows_per_day: Open = 0
+    per_key_per_day: Open = 0
 
 
 class Particulars(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -140,6 +150,9 @@ class Narrowing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)] = []
     """Rows that do not meet all of it do not exist for the consumer."""
     max_rows: MaxRows | None = None
+    concurrent: Concurrent | None = None
+    rows_per_day: RowsPerDay | None = None
+    per_key_per_day: PerKeyPerDay | None = None
 
 
 class StepTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,8 +242,11 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 GrantAct = Literal["narrowed", "suspended", "resumed", "prolonged", "graced", "ended", "revoked"]
 
 
-class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a grant stands after a change, whole: who hears of revision 4 needs no other. Told by the provider's node."""
+class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a grant stands after a change, whole: who hears of revision 4 needs no other. Told by the provider's node.
+
+    A limit that it does not name is none, so a node of an earlier release reads what it can keep.
+    """
 
     code: Code
     revision: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -248,6 +264,9 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     condition: Annotated[list[Condition], msgspec.Meta(max_length=20)]
     not_after: str
     agreement: Annotated[str, msgspec.Meta(max_length=80)]
+    concurrent: Open = 0
+    rows_per_day: Open = 0
+    per_key_per_day: Open = 0
 
 
 class SignedAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

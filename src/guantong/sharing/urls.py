@@ -52,7 +52,7 @@ urlpatterns = [
     path("share/grants/<str:code>/", views.grant_detail, name="grant"),
     path("share/grants/<str:code>/revoke", views.revoke, name="grant-revoke"),
     re_path(
-        r"^share/grants/(?P<code>[^/]{1,64})/(?P<verb>narrow|suspend|resume|return|renew|paper)$",
+        r"^share/grants/(?P<code>[^/]{1,64})/(?P<verb>narrow|suspend|resume|return|renew|paper|sids)$",
         grant_views.act,
         name="grant-act",
     ),

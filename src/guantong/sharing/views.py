@@ -17,9 +17,10 @@ from guantong.kit import clock
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
+from guantong.sharing.forms import NarrowingForm
 from guantong.sharing.models import OPEN, Agreement, Grant, GrantChange, GrantState, Request, RequestState
 from guantong.sharing.samples import samples
-from guantong.sharing.types import BATCHES
+from guantong.sharing.types import BATCHES, OPEN_LIMITS
 from guantong.sharing.usage import usage_of
 
 LONGEST_REASON = 4000
@@ -113,6 +114,7 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
             "receipts": Receipt.objects.filter(grant=grant.code)[:20],
             "all_items": grant.terms["resource_content"]["items"],
             "is_expired": is_open and not is_current,
+            "open_limits": _open_limits(grant),
             "gateway_url": gateway_url,
             "is_batch": not BATCHES.isdisjoint(grant.terms["modes"]),
             "usage": usage_of(
@@ -129,6 +131,7 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
                 (mode, samples(grant.terms, gateway_url=gateway_url or "https://gateway.example", mode=mode))
                 for mode in callable_modes
             ],
+            "can_name": is_current and is_user,
             "can_revoke": is_open and is_giver,
             "can_tend": is_current and is_giver,
             "can_return": is_current and is_user,
@@ -158,7 +161,7 @@ def _changes(grant: Grant, labels: dict[str, str]) -> list[tuple[GrantChange, li
         (
             change,
             [
-                (name, _told(change.before[name], labels), _told(now, labels))
+                (name, _told(change.before[name], labels, name), _told(now, labels, name))
                 for name, now in change.after.items()
                 if name != "agreement"
             ],
@@ -167,8 +170,19 @@ def _changes(grant: Grant, labels: dict[str, str]) -> list[tuple[GrantChange, li
     ]
 
 
-def _told(value: Any, labels: dict[str, str]) -> str:
-    """A term as a reader sees it: items by their labels, moments by their day."""
+def _open_limits(grant: Grant) -> list[tuple[str, Any, int, int | None]]:
+    """The limits that there need not be: word, label, what it is now (0: none), the most it can be set to."""
+    fields = NarrowingForm.base_fields
+    return [
+        (name, fields[name].label, grant.terms.get(name, 0), getattr(fields[name], "max_value", None))
+        for name in OPEN_LIMITS
+    ]
+
+
+def _told(value: Any, labels: dict[str, str], name: str = "") -> str:
+    """A term as a reader sees it: items by their labels, moments by their day, no limit by a dash."""
+    if name in OPEN_LIMITS and not value:
+        return "—"
     if isinstance(value, list):
         return "、".join(_told(each, labels) for each in value) or "—"
     if isinstance(value, dict) and "op" in value:

@@ -20,6 +20,7 @@ ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "application.secret_issued": _("gave an application a secret"),
     "application.secret_renewed": _("gave an application a new secret"),
     "application.secret_revoked": _("took an application's secret away"),
+    "grant.sids_named": _("named what a grant opens in the national convention"),
     "journal.searched": _("searched the record"),
     "journal.exported": _("took a list of the record along"),
     "export.sealed": _("a signed export was completed"),

@@ -235,6 +235,10 @@ def _grant(grant: Grant, terms: GrantTerms) -> bundle.Grant:
         not_after=terms.not_after,
         state=_STATES.get(grant.state, "revoked"),
         agreement=terms.agreement,
+        concurrent=terms.concurrent,
+        rows_per_day=terms.rows_per_day,
+        per_key_per_day=terms.per_key_per_day,
+        sids=grant.sids if terms.consumer_node == queries.own().code else [],
     )
 
 

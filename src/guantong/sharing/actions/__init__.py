@@ -31,6 +31,7 @@ from guantong.sharing.actions.disputing import (
 from guantong.sharing.actions.filing import file_request, file_together, receive_request, renew
 from guantong.sharing.actions.granting import receive_grant, receive_revocation, revoke
 from guantong.sharing.actions.minding import watch_voices
+from guantong.sharing.actions.naming import name_services
 from guantong.sharing.actions.reminding import watch_grants
 from guantong.sharing.actions.renewing import keep_in_grace
 from guantong.sharing.actions.tending import (
@@ -57,6 +58,7 @@ __all__ = [
     "hear_of_correction",
     "judge_correction",
     "keep_in_grace",
+    "name_services",
     "narrow",
     "raise_dispute",
     "receive_agreement",

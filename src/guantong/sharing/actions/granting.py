@@ -24,8 +24,9 @@ from guantong.sharing.errors import (
 )
 from guantong.sharing.models import Grant, GrantChange, GrantState, Request
 from guantong.sharing.narrowing import MAX_ROWS, Scope, scope
+from guantong.sharing.service_names import give_first_sid
 from guantong.sharing.terms import checked_terms, digest_of
-from guantong.sharing.types import GrantTerms, Revocation
+from guantong.sharing.types import OPEN_LIMITS, GrantTerms, Revocation
 
 
 @transaction.atomic
@@ -59,8 +60,10 @@ def issue(request: Request, *, by: Actor, at: datetime) -> Grant:
         "condition": msgspec.to_builtins(left.condition),
         "grace_days": settings.NODE.grant_grace_days,
     }
-    names = set(GrantTerms.__struct_fields__) - set(values)
-    terms = {**values, **{name: getattr(request, name) for name in names}}
+    names = set(GrantTerms.__struct_fields__) - set(values) - set(OPEN_LIMITS)
+    # Named only if there is one: nodes of an earlier release read the rest.
+    limits = {name: limit for name in OPEN_LIMITS if (limit := getattr(left, name))}
+    terms = {**values, **limits, **{name: getattr(request, name) for name in names}}
     terms["agreement"] = agree(terms, request, by=by, at=at)
     grant = receive_grant(terms, by=by, at=at)
     if request.consumer_node != resource.node:
@@ -96,6 +99,7 @@ def receive_grant(terms: dict[str, Any], *, by: Actor, at: datetime) -> Grant:
     if not made and digest not in {grant.issued_digest, digest_of(grant.terms)}:
         raise NumberTaken(number=typed.code, node=typed.provider_node)
     if made:
+        give_first_sid(grant)
         record("grant.issued", by=by, at=at, subject=Subject("grant", grant.code))
         enqueue("bundle.stale", {"because": "grant.issued"}, by=by, at=at)
     return grant

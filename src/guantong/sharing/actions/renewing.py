@@ -17,7 +17,7 @@ from guantong.sharing.models import OPEN, Grant, GrantState, Request
 from guantong.sharing.narrowing import scope
 from guantong.sharing.standing import less
 from guantong.sharing.terms import LONGEST
-from guantong.sharing.types import GrantTerms, Narrowing
+from guantong.sharing.types import OPEN_LIMITS, GrantTerms, Narrowing
 
 GRACE_BEFORE = timedelta(days=1)
 """How long before its end a grant is looked at for grace."""
@@ -38,6 +38,7 @@ def prolong(request: Request, *, by: Actor, at: datetime) -> Grant | None:
         per_day=min(typed.per_day, asked.per_day),
         per_second=min(typed.per_second, asked.per_second),
         max_rows=min(typed.max_rows, left.max_rows or typed.max_rows),
+        **{name: _tighter(getattr(typed, name), getattr(left, name)) for name in OPEN_LIMITS},
         masks={name: mask for name, mask in left.masks.items() if name in typed.fields},
         condition=[each for each in left.condition if each not in typed.condition],
     )
@@ -48,6 +49,11 @@ def prolong(request: Request, *, by: Actor, at: datetime) -> Grant | None:
     then["agreement"] = agree({**grant.terms, **then}, request, by=by, at=at)
     grant.graced_from = None
     return change(grant, "prolonged", then=then, reason=request.number, by=by, at=at)
+
+
+def _tighter(now: int, left: int | None) -> int | None:
+    """The tighter of a grant's limit (0: none) and an approver's (None: none)."""
+    return min((limit for limit in (now, left) if limit), default=None)
 
 
 def keep_in_grace(*, by: Actor, at: datetime) -> int:

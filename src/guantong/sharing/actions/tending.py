@@ -20,7 +20,7 @@ from guantong.sharing.actions.granting import notify_parties, tell_route
 from guantong.sharing.errors import GrantNotInForce, GrantStateWrong, NotYourGrant, ReasonMissing
 from guantong.sharing.models import OVER, Grant, GrantChange, GrantState
 from guantong.sharing.parties import demand_giver
-from guantong.sharing.standing import CHANGING, demand_not_wider, less
+from guantong.sharing.standing import CHANGING, demand_not_wider, less, standing_terms
 from guantong.sharing.terms import checked_terms
 from guantong.sharing.types import GrantAct, GrantTerms, Narrowing, Standing, Wish
 
@@ -87,8 +87,9 @@ def receive_wish(wish: Wish, *, by: Actor, at: datetime) -> None:
     if wish.act == "narrow":
         typed = msgspec.convert(grant.terms, GrantTerms)
         then = less(typed, wish.narrowing, at=at)
-        if all(grant.terms.get(name) == then[name] for name in CHANGING if name != "condition") and (
-            not wish.narrowing.condition
+        now = standing_terms(grant.terms)
+        if not wish.narrowing.condition and all(
+            now[name] == then[name] for name in CHANGING if name != "condition"
         ):
             return
         _change(grant, "narrowed", then=then, reason=reason, said_by=said_by, by=by, at=at)
@@ -105,10 +106,10 @@ def receive_standing(standing: Standing, *, by: Actor, at: datetime) -> None:
     grant = Grant.objects.select_for_update().get(code=standing.code)
     if standing.revision <= grant.revision or grant.state == GrantState.REVOKED:
         return
-    after = msgspec.to_builtins(standing)
+    after = standing_terms(msgspec.to_builtins(standing))
     demand_not_wider(msgspec.convert(grant.terms, GrantTerms), after)
-    before = {name: grant.terms.get(name) for name in CHANGING if grant.terms.get(name) != after[name]}
-    terms = {**grant.terms, **{name: after[name] for name in CHANGING}}
+    before = {name: was for name, was in standing_terms(grant.terms).items() if was != after[name]}
+    terms = {**grant.terms, **after}
     checked_terms(terms)
     _keep(grant, standing, terms, before, by=by, at=at)
 
@@ -151,7 +152,7 @@ def _change(
         "said_at": clock.rfc3339(at),
     }
     standing = msgspec.convert(told, Standing)
-    before = {name: grant.terms.get(name) for name in CHANGING if grant.terms.get(name) != after[name]}
+    before = {name: was for name, was in standing_terms(grant.terms).items() if was != after[name]}
     terms = {**grant.terms, **{name: after[name] for name in CHANGING}}
     checked_terms(terms)
     _keep(grant, standing, terms, before, by=by, at=at)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from guantong.catalog.types import ResourceContent
 from guantong.kit import clock
-from guantong.sharing.agreements.words import condition_words, mask_words, mode_words
+from guantong.sharing.agreements.words import condition_words, limit_words, mask_words, mode_words
 from guantong.sharing.types import PLEDGE, GrantTerms
 
 OBLIGATIONS = (
@@ -63,10 +63,7 @@ def draw(
                 ("法律依据", legal_basis or "—"),
                 ("使用方式", "、".join(mode_words(mode) for mode in typed.modes)),
                 ("行条件", condition_words(typed.condition, labels)),
-                (
-                    "限额",
-                    f"每秒 {typed.per_second} 次，每日 {typed.per_day} 次，每次至多 {typed.max_rows} 行",
-                ),
+                ("限额", limit_words(typed)),
                 ("期限", f"{_day(typed.not_before)} 至 {_day(typed.not_after)}"),
                 ("宽限", _grace(typed.grace_days)),
             ]

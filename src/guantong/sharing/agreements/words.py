@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from guantong.bundle.types import Condition
+from guantong.sharing.types import GrantTerms
 
 _MASKS = {
     "none": "原值",
@@ -37,3 +38,15 @@ def condition_words(conditions: Sequence[Condition], labels: Mapping[str, str]) 
         value = "、".join(map(str, each.value)) if isinstance(each.value, list) else str(each.value)
         told.append(f"{labels.get(each.item, each.item)}{_OPERATORS[each.op]}“{value}”")
     return "仅限同时符合下列条件的记录：" + "；".join(told)
+
+
+def limit_words(terms: GrantTerms) -> str:
+    """How much: the limits that every grant has, and those that this one has besides."""
+    said = [f"每秒 {terms.per_second} 次，每日 {terms.per_day} 次，每次至多 {terms.max_rows} 行"]
+    if terms.concurrent:
+        said.append(f"同时至多 {terms.concurrent} 次")
+    if terms.rows_per_day:
+        said.append(f"每日至多 {terms.rows_per_day} 行")
+    if terms.per_key_per_day:
+        said.append(f"同一查询键每日至多 {terms.per_key_per_day} 次")
+    return "，".join(said)
