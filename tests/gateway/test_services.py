@@ -15,6 +15,7 @@ from tests.gateway.town import Heard, Town, believed, far, query, signed
 
 from guantong.bundle.services import Operation, Parameter, Service
 from guantong.bundle.types import Condition
+from guantong.gateway.services.answers import is_given_by_a_service
 from guantong.gateway.services.endpoints import Endpoints
 from guantong.kit import canonical, envelope
 from guantong.kit.http_signatures import content_digest
@@ -392,3 +393,57 @@ async def test_the_departments_address_and_key_are_told_to_nobody(town: Town, de
     said = heard.reply.body.decode() + str(dict(heard.reply.headers))
     assert department.url not in said
     assert "of the department" not in said
+
+
+async def test_what_a_caller_shows_to_us_never_reaches_the_department(
+    town: Town, department: Department
+) -> None:
+    greedy = {
+        "authorization": Parameter(where="header", sent_as="X-Taken"),
+        "Signature": Parameter(where="header", sent_as="X-Taken-Too"),
+        "gjgxjhpt_sign": Parameter(where="header", sent_as="X-Taken-As-Well"),
+    }
+    for station in town.stations.values():
+        operation = msgspec.structs.replace(
+            OPERATIONS["person"], parameters={**OPERATIONS["person"].parameters, **greedy}
+        )
+        resources = {
+            code: msgspec.structs.replace(one, operations={"person": operation})
+            for code, one in station.bundle.resources.items()
+        }
+        station.publish(resources=resources)
+        await station.in_force()
+    assert (await asked(town, gjgxjhpt_sign="x")).status == 200
+    assert (await as_it_stands(town, PATH))[0] == 200
+    for seen in department.seen:
+        assert not {name for name in seen.headers if name.startswith("x-taken")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_good"),
+    [
+        ({}, True),
+        ({"status": 99}, False),
+        ({"status": 101}, False),
+        ({"status": True}, False),
+        ({"headers": {"set-cookie": "a=b"}}, False),
+        ({"headers": {"x": "a\r\nset-cookie: b"}}, False),
+        ({"headers": {"x\r\ny": "a"}}, False),
+        ({"headers": {"x": "中"}}, False),
+        ({"headers": {"x": 1}}, False),
+        ({"headers": {f"x{n}": "" for n in range(40)}}, False),
+        ({"is_base64": True}, False),
+        ({"is_base64": True, "body": "AAEC"}, True),
+        ({"more": 1}, False),
+        ({"rows": []}, False),
+    ],
+)
+def test_another_nodes_answer_cannot_split_ours(changes: dict[str, Any], is_good: bool) -> None:
+    answer = {
+        "status": 200,
+        "headers": {"content-type": "text/plain"},
+        "body": "é",
+        "is_base64": False,
+        **changes,
+    }
+    assert is_given_by_a_service(answer) == is_good

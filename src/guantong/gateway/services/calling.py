@@ -21,6 +21,7 @@ from guantong.courier.client import Courier, Reply
 from guantong.courier.errors import DestinationNotAllowed, PeerAnswerTooLarge, PeerTimedOut, PeerUnreachable
 from guantong.gateway.call import Sent
 from guantong.gateway.faults import RequestMisshapen, TimeIsUp
+from guantong.gateway.services.answers import NEVER, is_tellable
 from guantong.gateway.services.documents import AnswerMisshapen
 from guantong.gateway.services.endpoints import Endpoint, Endpoints
 from guantong.gateway.services.paths import filled
@@ -34,11 +35,6 @@ HEALTH_WITHIN_S = 2.0
 
 # Of the answer's own headers these are told; a service may have more told by its binding, but never these.
 ALWAYS = ("content-type",)
-NEVER = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
-    "upgrade", "content-length", "content-encoding", "set-cookie", "cookie", "authorization", "host", "signature",
-    "signature-input", "content-digest", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
-})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -79,8 +75,9 @@ class Services:
             reply = await self._asked(service, operation, sent, deadline)
             if lasts_s and reply.status == 200:
                 self._keep(key, reply, lasts_s)
-        told = {*ALWAYS, *(name.lower() for name in service.response_headers)} - NEVER
-        return reply, {name: value for name, value in reply.headers.items() if name in told}
+        told = {*ALWAYS, *(name.lower() for name in service.response_headers)}
+        given = {name: value for name, value in reply.headers.items() if name in told}
+        return reply, {name: value for name, value in given.items() if is_tellable(name, value)}
 
     async def look(self) -> None:
         """Ask the health paths of the services in use that were not asked for a while."""

@@ -17,6 +17,7 @@ from guantong.gateway.call import Call, Consumer, Sent
 from guantong.gateway.faults import RequestMisshapen
 from guantong.gateway.messages import checked
 from guantong.gateway.nonces import drawn
+from guantong.gateway.services.answers import PRIVATE
 from guantong.gateway.services.calling import json_members
 from guantong.gateway.services.paths import matched, query_of, segments_of
 from guantong.gateway.switch import Answered
@@ -103,7 +104,9 @@ def told(call: Call, answered: Answered) -> Outgoing:
     answer = answered.answer
     text = cast("str", answer["body"])
     body = base64.b64decode(text) if answer["is_base64"] else text.encode()
-    headers = {**cast("dict[str, str]", answer["headers"]), **evidence(call, answered)}
+    # What a department sends is data: no browser is to guess anything else from it.
+    safe = {"x-content-type-options": "nosniff"}
+    headers = {**cast("dict[str, str]", answer["headers"]), **safe, **evidence(call, answered)}
     return Outgoing(cast("int", answer["status"]), body, headers)
 
 
@@ -136,7 +139,12 @@ def _queried(operation: Operation, query: str) -> dict[str, str]:
 
 def _told(operation: Operation, head: Incoming) -> dict[str, str]:
     declared = [name for name, one in operation.parameters.items() if one.where == "header"]
-    return {name: head.headers[name.lower()] for name in declared if name.lower() in head.headers}
+    given = {name: head.headers[name.lower()] for name in declared if name.lower() in head.headers}
+    return {
+        name: value
+        for name, value in given.items()
+        if name.lower() not in PRIVATE and not name.lower().startswith(("guantong-", "gjgxjhpt_"))
+    }
 
 
 def _body(operation: Operation, body: bytes) -> str:
