@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.gateway.town import Station
 
 from guantong.evidence.process import run_log
-from guantong.gateway.process import run_gateway
+from guantong.gateway.supervising import run_gateway
 from guantong.kit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,7 @@ def environment(station: Station, **changes: str) -> dict[str, str]:
         "GUANTONG_SUITE": settings.suite,
         "GUANTONG_GATEWAY_PORT": str(settings.gateway_port),
         "GUANTONG_LOG_PORT": str(settings.log_port),
+        "GUANTONG_GATEWAY_DRAIN_S": "1",
         **changes,
     }
     return {**os.environ, **given, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
@@ -84,5 +85,11 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[byte
 
 
 if __name__ == "__main__":
-    settings_ = Settings.read(os.environ, lambda path: Path(path).read_text("utf-8"))
-    {"gateway": run_gateway, "log": run_log}[sys.argv[1]](settings_)
+
+    def read() -> Settings:
+        return Settings.read(os.environ, lambda path: Path(path).read_text("utf-8"))
+
+    if sys.argv[1] == "gateway":
+        run_gateway(read(), read)
+    else:
+        run_log(read())

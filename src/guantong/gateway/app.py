@@ -7,6 +7,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 import msgspec
 
@@ -17,10 +18,12 @@ from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
 from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
+from guantong.gateway.metrics import ANSWERED, Meters, mode_of
 from guantong.gateway.national import door as national
 from guantong.gateway.national.door import PROXY, NationalDoor
 from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
+from guantong.gateway.readiness import Readiness
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
 from guantong.gateway.services import door
@@ -49,6 +52,8 @@ from guantong.kit.errors import GuantongError
 from guantong.kit.tokens import TokenInvalid
 
 LONGEST_BUDGET_MS = 60_000
+NATIONAL = frozenset({PROXY, national.REFRESH})
+CUT_OFF = "cut_off"
 SHORTEST_BUDGET_MS = 50
 
 logger = logging.getLogger("guantong.gateway")
@@ -69,7 +74,7 @@ class Gateway:
     def __init__(
         self, *, node: str, signers: Signers, depot: Depot, callers: Callers, tokens: Tokens,
         convention: NationalDoor, ledger: Ledger,
-        switch: Switch, proofs: Proofs, budget_s: float = 5.0,
+        switch: Switch, proofs: Proofs, readiness: Readiness, meters: Meters, budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
         self._signers = signers
@@ -80,7 +85,11 @@ class Gateway:
         self._ledger = ledger
         self._switch = switch
         self._proofs = proofs
+        self._readiness = readiness
+        self._meters = meters
         self._budget_ms = int(budget_s * 1000)
+        self.is_draining = False
+        """Whether this process only finishes what is on its way; then every answer ends its connection."""
         self._posts: dict[str, Callable[[Visit], Awaitable[Outgoing]]] = {
             "/v1/query": self._query,
             "/v1/verify": self._verify,
@@ -93,18 +102,29 @@ class Gateway:
         """Serve one request."""
         if scope["type"] != "http":
             return
+        began = perf_counter()
+        self._meters.in_flight += 1
         head = incoming(scope)
         call = drawn(16).hex()
+        said = ANSWERED
         try:
             self._signers.check(head.headers)
             answer = await self._served(head, receive, call)
+            if answer.status >= 400:
+                said = f"status_{answer.status}"
         except NotAnswered as no:
-            answer = self._error(no.error, call, no)
+            answer, said = self._error(head, no.error, call, no), self._meters.code(no.error)
         except GuantongError as fault:
-            answer = self._error(fault, call)
+            answer, said = self._error(head, fault, call), self._meters.code(fault)
         except Exception as fault:  # noqa: BLE001 - the last line: a person gets a sentence, not a stack trace
             logger.error("call %s failed: %s", call, type(fault).__name__)  # noqa: TRY400 - traces hold data
-            answer = self._error(InternalFault(), call)
+            answer, said = self._error(head, InternalFault(), call), InternalFault.code
+        except BaseException:  # the server gives the call up
+            self._meters.done(mode_of(head.path), CUT_OFF, perf_counter() - began)
+            raise
+        self._meters.done(mode_of(head.path), said, perf_counter() - began)
+        if self.is_draining:
+            answer = Outgoing(answer.status, answer.body, {**answer.headers, "connection": "close"})
         if "signature" in head.headers or "accept-signature" in head.headers:
             answer = self._signers.signed(answer, self._callers.request(head))
         await deliver(send, answer)
@@ -135,9 +155,7 @@ class Gateway:
             case ["", "v1", "keys"]:
                 return Outgoing(200, self._signers.published(), {"content-type": "application/json"})
             case ["", "ready"]:
-                return as_json(
-                    200, {"status": "ready", "node": self._node, "bundle": self._bundle().sequence}
-                )
+                return await self._readiness.answer(self._depot.bundle, is_draining=self.is_draining)
         deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
         visit = Visit(head, b"", call, deadline)
         match head.path.split("/"):
@@ -175,22 +193,14 @@ class Gateway:
 
     async def _refreshed(self, visit: Visit) -> Outgoing:
         """An application of the national platform's convention fetches its second secret."""
-        try:
-            return await self._convention.refreshed(visit.body, self._bundle())
-        except GuantongError as fault:
-            return national.refused(fault, visit.call)
+        return await self._convention.refreshed(visit.body, self._bundle())
 
     async def _proxied(self, visit: Visit) -> Outgoing:
         """A call by the national platform's convention."""
-        try:
-            bundle = self._bundle()
-            call = await self._convention.call_of(visit.head, visit.body, bundle, visit.call)
-            asked = self._ledger.asked(call)
-            answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
-        except NotAnswered as no:
-            return national.refused(no.error, visit.call)
-        except GuantongError as fault:
-            return national.refused(fault, visit.call)
+        bundle = self._bundle()
+        call = await self._convention.call_of(visit.head, visit.body, bundle, visit.call)
+        asked = self._ledger.asked(call)
+        answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
         return national.told(call, answered)
 
     async def _relayed(self, visit: Visit) -> Outgoing:
@@ -238,7 +248,11 @@ class Gateway:
             raise RouteLoop(path=",".join(path)[:64])
         return path
 
-    def _error(self, error: GuantongError, call: str, no: NotAnswered | None = None) -> Outgoing:
+    def _error(
+        self, head: Incoming, error: GuantongError, call: str, no: NotAnswered | None = None
+    ) -> Outgoing:
+        if head.path.partition("?")[0] in NATIONAL:
+            return national.refused(error, call)
         said = {
             "error": error.as_json(),
             "call": call,

@@ -1,20 +1,14 @@
-"""The gateway's process: parts put together from the node's folder, bundles watched, calls served."""
+"""One gateway process: parts put together from the node's folder, bundles watched, calls served, counts told."""
 
 import asyncio
-import contextlib
-import gc
 import logging
-import multiprocessing
-import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import msgspec
 import uvicorn
-import uvloop
 
 from guantong.bundle.addresses import read_secrets
 from guantong.bundle.depot import Accepted, Depot, Rejected
@@ -22,15 +16,18 @@ from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier
 from guantong.gateway.app import Gateway
 from guantong.gateway.callers import Callers
+from guantong.gateway.draining import DrainingServer
 from guantong.gateway.limits.counts import Counts
-from guantong.gateway.limits.limits import Limits
+from guantong.gateway.limits.limits import RULES, Limits
 from guantong.gateway.limits.redis import RedisCounts
 from guantong.gateway.limits.table import SharedTable
+from guantong.gateway.metrics import ANSWERED, Meters, Snapshot, listed, of_bundle, told
 from guantong.gateway.national.door import NationalDoor
 from guantong.gateway.national.signing import Callers as NationalCallers
 from guantong.gateway.national.wrapping import WRAPPINGS
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.protocol import Http11
+from guantong.gateway.readiness import Readiness
 from guantong.gateway.receipts import Ledger
 from guantong.gateway.relay import Relay
 from guantong.gateway.secrets import SharedSecrets
@@ -44,8 +41,10 @@ from guantong.kit.shared_secrets import FILE as SHARED_SECRETS
 from guantong.kit.suites import SigningKey, suite
 
 POLL_S = 0.2
+TELL_S = 0.5
+FIRST_S = 0.01
 KEEP_ALIVE_S = 30
-GC_EVERY = 20_000
+BACKLOG = 2048
 CONNECTIONS = 8_192
 SHORTEST_SUBJECT_KEY = 32
 
@@ -63,18 +62,43 @@ class Parts:
     sources: Sources
     services: Services
     courier: Courier
+    meters: Meters
     log_url: str
+    drain_s: float
 
-
-def run_gateway(settings: Settings) -> None:
-    """Serve calls until SIGTERM or SIGINT, in one process or several (``gateway_workers``).
-
-    Each process writes receipts under its own name, ``gateway-0``, ``gateway-1`` and so on.
-    """
-    if settings.gateway_workers == 1:
-        _work(settings, 0, _listening(settings, shared=False))
-    else:
-        _supervise(settings)
+    def snapshot(self) -> Snapshot:
+        """What this process counts, now."""
+        written, sources, services = self.ledger.spool.written, self.sources.opened, self.services.opened
+        tokens = self.meters.calls.by.get(("token", ANSWERED), 0)
+        refusals = self.ledger.refusals.by
+        failed = {resource: sum(one.failed for one in found.all) for resource, found in services.items()}
+        resting = {resource: sum(map(found.is_resting, found.all)) for resource, found in services.items()}
+        return Snapshot(
+            counters={
+                "calls": listed(self.meters.calls),
+                "refusals": listed(self.ledger.refusals),
+                "limits_reached": [(rule, count) for rule, count in refusals.items() if rule[0] in RULES],
+                "tokens_issued": [((), tokens)],
+                "receipts_written": [((), written.records)],
+                "receipt_failures": [((), written.failures)],
+                "source_statements": [((name,), one.statements) for name, one in sources.items()],
+                "source_lookups": [((name,), one.lookups) for name, one in sources.items()],
+                "source_failures": [((name,), one.failures) for name, one in sources.items()],
+                "service_failures": [((name,), count) for name, count in failed.items()],
+            },
+            gauges={
+                "calls_in_flight": [((), self.meters.in_flight)],
+                "receipts_waiting": [((), self.ledger.waiting)],
+                "draining": [((), int(self.gateway.is_draining))],
+                "service_addresses": [((name,), len(found.all)) for name, found in services.items()],
+                "service_addresses_resting": [((name,), count) for name, count in resting.items()],
+                **of_bundle(self.depot.bundle),
+            },
+            histograms={
+                "call_seconds": [told((mode,), one) for mode, one in self.meters.seconds.items()],
+                "receipt_disk_seconds": [told((), written.seconds)],
+            },
+        )
 
 
 def parts_of(settings: Settings, number: int) -> Parts:
@@ -96,6 +120,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     relay = Relay(settings.node, key, courier)
     counts = counts_of(settings)
     limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
+    meters = Meters()
     url = settings.gateway_url.rstrip("/")
     tokens = Tokens(settings.node, url, key, counts)
     shared = SharedSecrets(settings.key_folder / SHARED_SECRETS)
@@ -112,9 +137,14 @@ def parts_of(settings: Settings, number: int) -> Parts:
         ledger=ledger,
         switch=Switch(settings.node, ledger, limits, sources, services, relay),
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
+        readiness=Readiness(settings.node, settings.spool_folder / f"gateway-{number}", ledger, counts),
+        meters=meters,
         budget_s=settings.call_budget_s,
     )
-    return Parts(gateway, depot, ledger, counts, sources, services, courier, settings.log_url)
+    return Parts(
+        gateway, depot, ledger, counts, sources, services, courier, meters, settings.log_url,
+        settings.gateway_drain_s,
+    )  # fmt: skip
 
 
 def counts_of(settings: Settings) -> Counts:
@@ -134,15 +164,16 @@ async def serve(
     listening: socket.socket,
     *,
     alerts: bool = True,
-    server: Callable[[uvicorn.Config], uvicorn.Server] = uvicorn.Server,
+    server: Callable[[uvicorn.Config], uvicorn.Server] | None = None,
+    tell: Callable[[bytes], None] | None = None,
 ) -> None:
-    """Serve until told to stop; everything on its way is finished first.
+    """Serve until told to stop; everything on its way is finished first, then receipts are closed.
 
-    ``alerts``: whether this process is the one that puts refused bundles on record.
+    ``alerts``: whether this process is the one that puts refused bundles on record. ``tell`` is given the process's
+    counts as JSON, from the moment that it accepts calls.
     """
     await _news(parts, parts.depot.recover(), alerts=alerts)
     await _look(parts, alerts=alerts)
-    watching = asyncio.create_task(_watch(parts, alerts=alerts))
     config = uvicorn.Config(
         parts.gateway,
         http=Http11,
@@ -154,14 +185,20 @@ async def serve(
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        backlog=2048,
+        backlog=BACKLOG,
     )
+    serving = server(config) if server else DrainingServer(config, parts.gateway, bound_s=parts.drain_s)
+    tasks = [asyncio.create_task(_watch(parts, alerts=alerts))]
+    if tell is not None:
+        tasks.append(asyncio.create_task(_tell(parts, serving, tell)))
     try:
-        await server(config).serve(sockets=[listening])
+        await serving.serve(sockets=[listening])
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tell is not None:
+            tell(msgspec.json.encode(parts.snapshot()))
         await parts.courier.close()
         await parts.sources.close()
         await parts.services.close()
@@ -169,16 +206,19 @@ async def serve(
         parts.ledger.close()
 
 
+async def _tell(parts: Parts, serving: uvicorn.Server, tell: Callable[[bytes], None]) -> None:
+    while True:
+        if serving.started:
+            tell(msgspec.json.encode(parts.snapshot()))
+        await asyncio.sleep(TELL_S if serving.started else FIRST_S)
+
+
 # ── bundles ──
 
 
 async def _watch(parts: Parts, *, alerts: bool) -> None:
-    supervisor = multiprocessing.parent_process()
     while True:
         await asyncio.sleep(POLL_S)
-        if supervisor is not None and not supervisor.is_alive():
-            # Left behind by a killed supervisor: make room for the processes that the next one starts.
-            signal.raise_signal(signal.SIGTERM)
         try:
             await _look(parts, alerts=alerts)
             await parts.services.look()
@@ -205,66 +245,6 @@ def origins(bundle: Bundle, log_url: str) -> list[str]:
     """All that this gateway may dial: its neighbours' gateways and its own log."""
     near = [node.gateway_url for node in bundle.nodes.values() if node.gateway_url]
     return [*near, log_url]
-
-
-# ── processes ──
-
-
-def _work(settings: Settings, number: int, listening: socket.socket) -> None:
-    async def main() -> None:
-        parts = parts_of(settings, number)
-        # What is there now stays; calls leave no cycles worth looking for every few hundred objects.
-        gc.freeze()
-        gc.set_threshold(GC_EVERY, 50, 100)
-        await serve(parts, listening, alerts=number == 0)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
-
-
-def _worker(settings: Settings, number: int) -> None:
-    _work(settings, number, _listening(settings, shared=True))
-
-
-def _supervise(settings: Settings) -> None:
-    """Keep ``gateway_workers`` processes running; they share the port, the kernel shares out the calls."""
-    context = multiprocessing.get_context("spawn")
-
-    def started(number: int) -> BaseProcess:
-        process = context.Process(target=_worker, args=(settings, number), name=f"gateway-{number}")
-        process.start()
-        return process
-
-    with _told_to_stop() as stop:
-        running = [started(number) for number in range(settings.gateway_workers)]
-        while not stop:
-            time.sleep(POLL_S)
-            for number, process in enumerate(running):
-                if not process.is_alive() and not stop:
-                    logger.error("gateway-%d ended with %s and is started again", number, process.exitcode)
-                    running[number] = started(number)
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.join()
-
-
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[list[int]]:
-    """A list that is empty until a signal asks this process to stop."""
-    told: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda sent, _: told.append(sent))
-    yield told
-
-
-def _listening(settings: Settings, *, shared: bool) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listening.bind((settings.host, settings.gateway_port))
-    return listening
 
 
 def _answer_key(path: Path) -> SigningKey | None:

@@ -20,6 +20,7 @@ from guantong.evidence.archive import read_mark
 from guantong.evidence.generations import Generation
 from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call, Consumer
+from guantong.gateway.metrics import Tally
 from guantong.gateway.steps import Steps
 from guantong.gateway.usage import Day, Days
 from guantong.kit import canonical, clock, envelope
@@ -125,6 +126,8 @@ class Ledger:
         self._mask_salts: dict[str, bytes] = {}
         self._in_flight = 0
         self._is_stale = False
+        self.refusals = Tally()
+        """Refusals by the rule that refused."""
         self.days: dict[str, Day] = self._recover()
         """The day's use of each grant as this process's receipts told it at the start."""
 
@@ -149,8 +152,20 @@ class Ledger:
         """The pseudonym of whom the keys name; see :func:`subject_digest`."""
         return subject_digest(self._subject_key, keys)
 
+    @property
+    def spool(self) -> Spool:
+        """Where the receipts go, for those who watch it."""
+        return self._spool
+
+    @property
+    def waiting(self) -> int:
+        """Receipts on their way to disk."""
+        return self._in_flight
+
     async def write(self, role: Role, asked: Asked, bundle: Bundle, outcome: Outcome) -> bytes:
         """Sign a receipt and return it once it is on disk. Raises SpoolFailed."""
+        if outcome.decision == "refuse":
+            self.refusals.add((outcome.rule.partition(":")[0],))
         return await self._append(self._receipt(role, asked, bundle, outcome))
 
     async def alert(self, code: str, details: Mapping[str, Any]) -> None:

@@ -85,6 +85,12 @@ class Settings:
     exchange_url: str = ""
     # Processes that answer calls; each keeps its own chain of receipts.
     gateway_workers: int = 1
+    # Seconds within which a gateway process that is told to stop finishes what is on its way; what takes longer is cut off.
+    gateway_drain_s: float = 8.0
+    # Port at which Prometheus reads the gateway's metrics; 0 means nowhere. Never the public one.
+    metrics_port: int = 0
+    # Address on which that port listens.
+    metrics_host: str = "127.0.0.1"
     # Server (redis://host:port/db, Valkey or Redis) where gateways on several machines count calls together; empty means
     # that the processes of one machine share their counts in the node's folder.
     limits_url: str = ""
@@ -215,6 +221,14 @@ class Settings:
         yield "web_workers", 1 <= self.web_workers <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "web_threads", 1 <= self.web_threads <= 64, "应为 1 至 64", "1 to 64 are possible"
         yield "gateway_workers", 1 <= self.gateway_workers <= 256, "应为 1 至 256", "1 to 256 are possible"
+        yield (
+            "gateway_drain_s",
+            0.1 <= self.gateway_drain_s <= 300,
+            "应为 0.1 至 300 秒",
+            "0.1 to 300 seconds",
+        )
+        is_own = 0 <= self.metrics_port <= 65535 and self.metrics_port not in self._ports()
+        yield "metrics_port", is_own, "应为 0 或一个独用的端口", "0 or a port of its own is wanted"
         is_counter = (
             urlsplit(self.limits_url).scheme in {"", "redis", "rediss"} and "@" not in self.limits_url
         )
@@ -309,6 +323,9 @@ class Settings:
         for name in ("web_url", "gateway_url", "log_url", "exchange_url"):
             is_https = urlsplit(getattr(self, name)).scheme == "https"
             yield name, is_https, "正式环境须用 https", "https is required in production"
+
+    def _ports(self) -> set[int]:
+        return {self.web_port, self.gateway_port, self.log_port, self.exchange_port}
 
     @staticmethod
     def _is_local(address: str) -> bool:

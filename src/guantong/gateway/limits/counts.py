@@ -49,5 +49,8 @@ class Counts(Protocol):
     async def leave(self, place: bytes) -> None:
         """Give a place back."""
 
+    async def look(self) -> None:
+        """CountsUnavailable if nothing could be counted now."""
+
     async def close(self) -> None:
         """Let go of files and connections."""

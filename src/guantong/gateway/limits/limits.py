@@ -20,6 +20,9 @@ _MEANINGS: Mapping[bytes, tuple[str, type[refusals.LimitReached]]] = {
     b"key": ("key_limit", refusals.KeyLimitExceeded),
 }
 
+RULES = frozenset({"concurrency", *(rule for rule, _ in _MEANINGS.values())})
+"""The rules that are limits."""
+
 
 class Limits:
     """Admits calls to what their grants leave.

@@ -81,6 +81,10 @@ class RedisCounts:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
         await self._run("return redis.call('DEL', KEYS[1])", [place], [])
 
+    async def look(self) -> None:
+        """See :class:`guantong.gateway.limits.counts.Counts`."""
+        await self._run("return 0", [], [])
+
     async def close(self) -> None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
         await self._client.aclose()

@@ -99,6 +99,9 @@ class SharedTable:
             at, _ = self._find(mark, hint, 0)
             _ENTRY.pack_into(self._memory, at, mark, 0, 0)
 
+    async def look(self) -> None:
+        """See :class:`guantong.gateway.limits.counts.Counts`: a mapped file does not go away."""
+
     async def close(self) -> None:
         """See :class:`guantong.gateway.limits.counts.Counts`."""
         self._memory.close()

@@ -79,6 +79,11 @@ class Services:
         given = {name: value for name, value in reply.headers.items() if name in told}
         return reply, {name: value for name, value in given.items() if is_tellable(name, value)}
 
+    @property
+    def opened(self) -> dict[str, Endpoints]:
+        """The services in use, by resource."""
+        return {resource: one.endpoints for resource, one in self._open.items()}
+
     async def look(self) -> None:
         """Ask the health paths of the services in use that were not asked for a while."""
         now = asyncio.get_running_loop().time()

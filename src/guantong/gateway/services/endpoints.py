@@ -14,6 +14,8 @@ class Endpoint:
     until: float = 0.0
     is_well: bool = True
     """What its health path said last."""
+    failed: int = 0
+    """Failures in all."""
 
 
 class Endpoints:
@@ -42,6 +44,10 @@ class Endpoints:
                     endpoint.until = self._now() + self._rest_s  # the one that tries; others go on resting
                 yield endpoint
 
+    def is_resting(self, endpoint: Endpoint) -> bool:
+        """Whether it failed so often that it is left alone (断路)."""
+        return endpoint.failures >= self._failures and endpoint.until > self._now()
+
     def went_well(self, endpoint: Endpoint) -> None:
         """It answered."""
         endpoint.failures, endpoint.until = 0, 0.0
@@ -49,5 +55,6 @@ class Endpoints:
     def failed(self, endpoint: Endpoint) -> None:
         """It did not answer, or said that it cannot."""
         endpoint.failures += 1
+        endpoint.failed += 1
         if endpoint.failures >= self._failures:
             endpoint.until = self._now() + self._rest_s

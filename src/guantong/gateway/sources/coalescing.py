@@ -23,6 +23,9 @@ class Coalescer:
         self._source = source
         self._waiting: dict[Lookup, _Waiting] = defaultdict(dict)
         self._running: dict[Lookup, asyncio.Task[None]] = {}
+        self.statements = 0
+        self.lookups = 0
+        self.failures = 0
 
     async def rows(self, lookup: Lookup, key: Key, deadline: float) -> list[Row]:
         """The rows of ``key`` (wanted columns only), at most ``lookup.limit``.
@@ -58,10 +61,12 @@ class Coalescer:
             del self._waiting[lookup]
 
     async def _answer(self, lookup: Lookup, taken: _Waiting) -> None:
+        self.lookups += sum(map(len, taken.values()))
         try:
             async with asyncio.timeout(STATEMENT_TIMEOUT_S):
                 found = await self._batch(lookup, list(taken))
         except Exception as fault:  # noqa: BLE001 - whatever it was, those who wait must hear of it
+            self.failures += 1
             told = fault if isinstance(fault, SourceUnavailable) else None
             for answer in (answer for answers in taken.values() for answer in answers if not answer.done()):
                 answer.set_exception(told or SourceUnavailable(resource=lookup.resource))
@@ -74,6 +79,7 @@ class Coalescer:
     async def _batch(self, lookup: Lookup, keys: Sequence[Key]) -> dict[Key, list[Row]]:
         """One statement for all; one for each if a key spoils it or a crowd of rows fills it."""
         limit = lookup.limit * len(keys)
+        self.statements += 1
         try:
             rows = await self._source.fetch(lookup, keys, limit)
         except KeyUnusable:

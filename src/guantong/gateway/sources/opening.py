@@ -44,6 +44,11 @@ class Sources:
         source = self._open.get((binding.source, binding.dialect)) or self._opened(binding)
         return await source.rows(lookup, tuple([keys[name] for name in names]), deadline)
 
+    @property
+    def opened(self) -> dict[str, Coalescer]:
+        """The sources in use, by name."""
+        return {name: source for (name, _), source in self._open.items()}
+
     async def close(self) -> None:
         """Close every source."""
         for source in self._open.values():
