@@ -24,7 +24,7 @@ from guantong.gateway.national.door import PROXY, NationalDoor
 from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
 from guantong.gateway.readiness import Readiness
-from guantong.gateway.receipts import Ledger
+from guantong.gateway.receipts import Asked, Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
 from guantong.gateway.services import door
 from guantong.gateway.services.door import PREFIX
@@ -32,6 +32,7 @@ from guantong.gateway.signing import Signers
 from guantong.gateway.switch import Answered, NotAnswered, Question, Switch
 from guantong.gateway.tokens import PATH as TOKEN_PATH
 from guantong.gateway.tokens import Tokens
+from guantong.gateway.traces import Traces, Trail, traced
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import (
     Incoming,
@@ -66,6 +67,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     call: str
     deadline: float
+    trail: Trail | None = None
 
 
 class Gateway:
@@ -74,7 +76,8 @@ class Gateway:
     def __init__(
         self, *, node: str, signers: Signers, depot: Depot, callers: Callers, tokens: Tokens,
         convention: NationalDoor, ledger: Ledger,
-        switch: Switch, proofs: Proofs, readiness: Readiness, meters: Meters, budget_s: float = 5.0,
+        switch: Switch, proofs: Proofs, readiness: Readiness, meters: Meters, traces: Traces,
+        budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
         self._signers = signers
@@ -87,6 +90,7 @@ class Gateway:
         self._proofs = proofs
         self._readiness = readiness
         self._meters = meters
+        self._traces = traces
         self._budget_ms = int(budget_s * 1000)
         self.is_draining = False
         """Whether this process only finishes what is on its way; then every answer ends its connection."""
@@ -106,10 +110,14 @@ class Gateway:
         self._meters.in_flight += 1
         head = incoming(scope)
         call = drawn(16).hex()
+        trail = self._traces.begin(head.headers, call)
+        said = ANSWERED
+        try:
+        trail = self._traces.begin(head.headers, call)
         said = ANSWERED
         try:
             self._signers.check(head.headers)
-            answer = await self._served(head, receive, call)
+            answer = await self._served(head, receive, call, trail)
             if answer.status >= 400:
                 said = f"status_{answer.status}"
         except NotAnswered as no:
@@ -122,28 +130,31 @@ class Gateway:
         except BaseException:  # the server gives the call up
             self._meters.done(mode_of(head.path), CUT_OFF, perf_counter() - began)
             raise
-        self._meters.done(mode_of(head.path), said, perf_counter() - began)
+        mode = mode_of(head.path)
+        self._meters.done(mode, said, perf_counter() - began)
+        if trail is not None:
+            self._traces.end(trail, call, mode, "" if said is ANSWERED else said)
         if self.is_draining:
             answer = Outgoing(answer.status, answer.body, {**answer.headers, "connection": "close"})
         if "signature" in head.headers or "accept-signature" in head.headers:
             answer = self._signers.signed(answer, self._callers.request(head))
         await deliver(send, answer)
 
-    async def _served(self, head: Incoming, receive: Receive, call: str) -> Outgoing:
+    async def _served(self, head: Incoming, receive: Receive, call: str, trail: Trail | None) -> Outgoing:
         if head.path in self._posts:
             if head.method != "POST":
                 raise MethodNotAllowed
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
-            return await self._posts[head.path](Visit(head, body, call, deadline))
+            return await self._posts[head.path](Visit(head, body, call, deadline, trail))
         if head.path.partition("?")[0] == PROXY:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
-            return await self._proxied(Visit(head, body, call, deadline))
+            return await self._proxied(Visit(head, body, call, deadline, trail))
         if head.path.startswith(PREFIX):
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             body = await read_body_until(deadline, receive, head.headers)
-            return await self._service(Visit(head, body, call, deadline))
+            return await self._service(Visit(head, body, call, deadline, trail))
         if head.method == "GET":
             return await self._got(head, call)
         raise PathUnknown
@@ -178,9 +189,9 @@ class Gateway:
         bundle = self._bundle()
         name = await self._callers.application(visit.head, visit.body, bundle)
         question = read(visit.body, shape)
-        call = call_of(question, bundle.applications[name], visit.call)
+        call = call_of(question, bundle.applications[name], visit.call, traced(visit.head.headers))
         asked = self._ledger.asked(call)
-        return _told(call, await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline)))
+        return _told(call, await self._switch.answer(self._question(visit, asked, bundle)))
 
     async def _service(self, visit: Visit) -> Outgoing:
         """A request to a department's own interface."""
@@ -188,7 +199,7 @@ class Gateway:
         name = await self._callers.application(visit.head, visit.body, bundle)
         call = door.call_of(visit.head, visit.body, bundle, bundle.applications[name], visit.call)
         asked = self._ledger.asked(call)
-        answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
+        answered = await self._switch.answer(self._question(visit, asked, bundle))
         return door.told(call, answered)
 
     async def _refreshed(self, visit: Visit) -> Outgoing:
@@ -200,7 +211,7 @@ class Gateway:
         bundle = self._bundle()
         call = await self._convention.call_of(visit.head, visit.body, bundle, visit.call)
         asked = self._ledger.asked(call)
-        answered = await self._switch.answer(Question(asked, bundle, "consumer", visit.deadline))
+        answered = await self._switch.answer(self._question(visit, asked, bundle))
         return national.told(call, answered)
 
     async def _relayed(self, visit: Visit) -> Outgoing:
@@ -214,9 +225,15 @@ class Gateway:
         if peer not in {behind, bundle.routes.get(behind)} or age_ms > LONGEST_BUDGET_MS:
             raise RelayNotOnRoute(peer=peer)
         question = Question(
-            self._ledger.asked(call), bundle, "relay", visit.deadline, sealed=visit.body, path=path
-        )
+            self._ledger.asked(call), bundle, "relay", visit.deadline, sealed=visit.body, path=path,
+            trail=_followed(visit.trail, call),
+        )  # fmt: skip
         return _told(call, await self._switch.answer(question))
+
+    @staticmethod
+    def _question(visit: Visit, asked: Asked, bundle: Bundle) -> Question:
+        """A call of an application of this node."""
+        return Question(asked, bundle, "consumer", visit.deadline, trail=_followed(visit.trail, asked.call))
 
     async def _token(self, visit: Visit) -> Outgoing:
         """An application proves itself and gets a token."""
@@ -266,6 +283,12 @@ class Gateway:
         elif error.code == TokenInvalid.code:
             headers["www-authenticate"] = 'Bearer error="invalid_token"'
         return as_json(error.status, said, headers)
+
+
+def _followed(trail: Trail | None, call: Call) -> Trail | None:
+    if trail is not None:
+        trail.follows(call.trace)
+    return trail
 
 
 def _signed_call(sealed: bytes, bundle: Bundle) -> Call:

@@ -87,12 +87,12 @@ def read(body: bytes, shape: type[Shape]) -> Shape:
         raise BodyNotJson from None
 
 
-def call_of(question: Query | Verify, application: Application, call: str) -> Call:
+def call_of(question: Query | Verify, application: Application, call: str, trace: str = "") -> Call:
     """The call that a local application's question becomes, or RequestMisshapen."""
     is_query = isinstance(question, Query)
     asked = Call(
         call=call,
-        trace=question.trace or call,
+        trace=question.trace or trace or call,
         at=clock.rfc3339(clock.now()),
         nonce=drawn(16).hex(),
         consumer=Consumer(application.node, application.organisation, application.id),

@@ -36,6 +36,7 @@ from guantong.gateway.signing import Signers
 from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.gateway.tokens import Tokens
+from guantong.gateway.traces import Traces
 from guantong.kit.settings import Settings
 from guantong.kit.shared_secrets import FILE as SHARED_SECRETS
 from guantong.kit.suites import SigningKey, suite
@@ -63,6 +64,7 @@ class Parts:
     services: Services
     courier: Courier
     meters: Meters
+    traces: Traces
     log_url: str
     drain_s: float
 
@@ -84,6 +86,8 @@ class Parts:
                 "source_statements": [((name,), one.statements) for name, one in sources.items()],
                 "source_lookups": [((name,), one.lookups) for name, one in sources.items()],
                 "source_failures": [((name,), one.failures) for name, one in sources.items()],
+                "spans_sent": [((), self.traces.sent)],
+                "spans_dropped": [((), self.traces.dropped)],
                 "service_failures": [((name,), count) for name, count in failed.items()],
             },
             gauges={
@@ -121,6 +125,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     counts = counts_of(settings)
     limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
     meters = Meters()
+    traces = Traces(settings.otlp_url, settings.node, f"gateway-{number}")
     url = settings.gateway_url.rstrip("/")
     tokens = Tokens(settings.node, url, key, counts)
     shared = SharedSecrets(settings.key_folder / SHARED_SECRETS)
@@ -139,10 +144,11 @@ def parts_of(settings: Settings, number: int) -> Parts:
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
         readiness=Readiness(settings.node, settings.spool_folder / f"gateway-{number}", ledger, counts),
         meters=meters,
+        traces=traces,
         budget_s=settings.call_budget_s,
     )
     return Parts(
-        gateway, depot, ledger, counts, sources, services, courier, meters, settings.log_url,
+        gateway, depot, ledger, counts, sources, services, courier, meters, traces, settings.log_url,
         settings.gateway_drain_s,
     )  # fmt: skip
 
@@ -188,7 +194,7 @@ async def serve(
         backlog=BACKLOG,
     )
     serving = server(config) if server else DrainingServer(config, parts.gateway, bound_s=parts.drain_s)
-    tasks = [asyncio.create_task(_watch(parts, alerts=alerts))]
+    tasks = [asyncio.create_task(_watch(parts, alerts=alerts)), asyncio.create_task(parts.traces.run())]
     if tell is not None:
         tasks.append(asyncio.create_task(_tell(parts, serving, tell)))
     try:

@@ -6,6 +6,7 @@ to say so. Nothing is tried twice: the consumer may ask again under the same cal
 
 import asyncio
 import secrets
+from time import time_ns
 
 from guantong.bundle.directory import neighbour_key
 from guantong.bundle.types import Bundle
@@ -14,6 +15,7 @@ from guantong.courier.errors import PeerAnswerNotProved, PeerTimedOut
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.faults import NoRoute, PeerRefused, RouteLoop
 from guantong.gateway.messages import NOTHING, PeerAnswer, PeerRefusal, read
+from guantong.gateway.traces import HEADER, Trail
 from guantong.kit import clock, envelope, http_signatures
 from guantong.kit.doorkeeper import check_answer
 from guantong.kit.errors import GuantongError
@@ -57,14 +59,25 @@ class Relay:
         self._courier = courier
 
     async def hand_over(
-        self, call: Call, sealed: bytes, bundle: Bundle, path: tuple[str, ...], deadline: float, *, to: str
-    ) -> PeerAnswer:
+        self, call: Call, sealed: bytes, bundle: Bundle, path: tuple[str, ...], deadline: float, *, to: str,
+        trail: Trail | None = None,
+    ) -> PeerAnswer:  # fmt: skip
         """Send ``call`` towards the node ``to`` and return what comes back.
 
         Raises PeerSaidNo, NoRoute, RouteLoop, PeerAnswerNotProved and the courier's errors.
         """
         body = sealed or envelope.seal(KIND, call.as_body(), self._key)
-        peer, reply = await self.send("POST", "/v1/relay", body, bundle, path, deadline, to=to)
+        began = time_ns() if trail else 0
+        try:
+            peer, reply = await self.send(
+                "POST", "/v1/relay", body, bundle, path, deadline, to=to, trail=trail
+            )
+        except GuantongError as fault:
+            if trail:
+                trail.passed_on(began, bundle.routes.get(to, ""), fault.code)
+            raise
+        if trail:
+            trail.passed_on(began, peer)
         try:
             if reply.status == 200:
                 return read(reply.body, PeerAnswer)
@@ -77,7 +90,7 @@ class Relay:
 
     async def send(
         self, method: str, path_: str, body: bytes, bundle: Bundle, path: tuple[str, ...], deadline: float,
-        *, to: str,
+        *, to: str, trail: Trail | None = None,
     ) -> tuple[str, Reply]:  # fmt: skip
         """One signed request to the next node towards ``to``; its name and its answer, signature checked."""
         peer = bundle.routes.get(to)
@@ -92,7 +105,10 @@ class Relay:
         if budget_ms <= 0:
             raise PeerTimedOut(peer=peer)
         url = bundle.nodes[peer].gateway_url.rstrip("/") + path_
-        request = Request(method, url, {BUDGET: str(budget_ms), PATH: ",".join(passed)})
+        headers = {BUDGET: str(budget_ms), PATH: ",".join(passed)}
+        if trail is not None:
+            headers[HEADER] = trail.header()
+        request = Request(method, url, headers)
         request = self._signed(request, body)
         reply = await self._courier.send(
             method, url, headers=request.headers, body=body, timeout_s=budget_ms / 1000, peer=peer

@@ -6,6 +6,7 @@ Whatever the outcome, this node's receipt is on disk before the outcome leaves.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from time import time_ns
 
 import msgspec
 
@@ -24,6 +25,7 @@ from guantong.gateway.services.answering import answer_of, looked_up
 from guantong.gateway.services.calling import Services
 from guantong.gateway.sources.lookup import Row, SourceUnavailable
 from guantong.gateway.sources.opening import Sources
+from guantong.gateway.traces import Trail
 from guantong.kit import canonical, clock
 from guantong.kit.errors import GuantongError
 
@@ -42,6 +44,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     deadline: float
     sealed: bytes = b""
     path: tuple[str, ...] = ()
+    trail: Trail | None = None
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +86,8 @@ class Switch:
     async def answer(self, question: Question) -> Answered:
         """The answer to ``question``; NotAnswered with the reason and its receipt otherwise."""
         at = clock.now()
-        asked, bundle = question.asked, question.bundle
+        asked, bundle, trail = question.asked, question.bundle, question.trail
+        began = time_ns() if trail else 0
         verdict = decide(bundle, asked.call, at=at)
         resource = bundle.resources.get(asked.call.resource)
         is_mine = resource is not None and resource.node == self._node
@@ -96,8 +100,12 @@ class Switch:
             except Stopped as stop:
                 verdict = Refuse(stop.reason, stop.rule)
             except GuantongError as fault:
+                if trail:
+                    trail.step("decide", began, fault.code)
                 receipt = await self._left(question, role, _fault(verdict, fault))
                 raise NotAnswered(fault, self._node, receipt) from None
+        if trail:
+            trail.step("decide", began, *([verdict.reason.code] if isinstance(verdict, Refuse) else []))
         if isinstance(verdict, Refuse):
             receipt = await self._left(question, role, _refusal(verdict))
             raise NotAnswered(verdict.reason, self._node, receipt)
@@ -111,12 +119,18 @@ class Switch:
     # ── this node holds the data ──
 
     async def _provided(self, question: Question, allow: Allow, at: datetime) -> Answered:
+        trail, began = question.trail, time_ns() if question.trail else 0
+        name = "source" if question.asked.call.sent is None else "service"
         try:
             given, count = await self._found(question, allow)
             await self._limits.delivered(allow.grant, count, at)
         except GuantongError as fault:
+            if trail:
+                trail.step(name, began, fault.code)
             receipt = await self._left(question, "provider", _fault(allow, fault))
             raise NotAnswered(fault, self._node, receipt) from None
+        if trail:
+            trail.step(name, began)
         salt = drawn(16).hex()
         digest = self._ledger.digest(salted(salt, canonical.dumps_typed(given)))
         outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
@@ -151,8 +165,9 @@ class Switch:
         asked, bundle = question.asked, question.bundle
         try:
             said = await self._relay.hand_over(
-                asked.call, question.sealed, bundle, question.path, question.deadline, to=allow.resource.node
-            )
+                asked.call, question.sealed, bundle, question.path, question.deadline, to=allow.resource.node,
+                trail=question.trail,
+            )  # fmt: skip
             provider = bytes(said.receipt)
             body = prove_answer(bundle, asked, answer=said.answer, salt=said.salt, receipt=provider)
         except PeerSaidNo as no:
@@ -189,7 +204,17 @@ class Switch:
         return NotAnswered(error, node, theirs or own, (own, *hops) if theirs else hops)
 
     async def _left(self, question: Question, role: Role, outcome: Outcome) -> bytes:
-        return await self._ledger.write(role, question.asked, question.bundle, outcome)
+        trail = question.trail
+        if trail is None:
+            return await self._ledger.write(role, question.asked, question.bundle, outcome)
+        began = time_ns()
+        try:
+            receipt = await self._ledger.write(role, question.asked, question.bundle, outcome)
+        except GuantongError as fault:
+            trail.step("receipt", began, fault.code)
+            raise
+        trail.step("receipt", began)
+        return receipt
 
 
 def _refusal(refuse: Refuse) -> Outcome:

@@ -91,6 +91,8 @@ class Settings:
     metrics_port: int = 0
     # Address on which that port listens.
     metrics_host: str = "127.0.0.1"
+    # Address (https://host/v1/traces) where a collector of traces (OpenTelemetry, OTLP over HTTP) takes spans; empty means none.
+    otlp_url: str = ""
     # Server (redis://host:port/db, Valkey or Redis) where gateways on several machines count calls together; empty means
     # that the processes of one machine share their counts in the node's folder.
     limits_url: str = ""
@@ -229,6 +231,13 @@ class Settings:
         )
         is_own = 0 <= self.metrics_port <= 65535 and self.metrics_port not in self._ports()
         yield "metrics_port", is_own, "应为 0 或一个独用的端口", "0 or a port of its own is wanted"
+        is_collector = not self.otlp_url or bool(_ADDRESS.fullmatch(self.otlp_url))
+        yield (
+            "otlp_url",
+            is_collector,
+            "应为 http 或 https 地址，不含口令",
+            "an address without a password is wanted",
+        )
         is_counter = (
             urlsplit(self.limits_url).scheme in {"", "redis", "rediss"} and "@" not in self.limits_url
         )
@@ -315,6 +324,8 @@ class Settings:
         yield "search_url", not is_plain, "正式环境须用 https", "https is required in production"
         is_bare = urlsplit(self.limits_url).scheme == "redis" and not self._is_local(self.limits_url)
         yield "limits_url", not is_bare, "正式环境须用 rediss", "rediss is required in production"
+        is_near = urlsplit(self.otlp_url).scheme != "http" or self._is_local(self.otlp_url)
+        yield "otlp_url", is_near, "正式环境须用 https", "https is required in production"
         is_open = "endpoint=http:" in self.staging_url.lower()
         yield "staging_url", not is_open, "正式环境须用 https", "https is required in production"
         yield "secret_key", len(self.secret_key) >= 50, "少于 50 个字符", "it has fewer than 50 characters"

@@ -16,6 +16,7 @@ from guantong.gateway.services import door as services
 from guantong.gateway.services.door import service_call, text_of
 from guantong.gateway.services.paths import query_of
 from guantong.gateway.switch import Answered
+from guantong.gateway.traces import traced
 from guantong.kit import clock
 from guantong.kit.asgi import BodyNotJson, Incoming, Outgoing, as_json
 from guantong.kit.errors import GuantongError
@@ -115,7 +116,8 @@ def _service(
     sent = Sent(fitting[0], given, text, "application/json" if text else "")
     return service_call(
         application, grant, resource, sent,
-        call=call, purpose=grant.purpose, case=text_of(head, "guantong-case"), trace=text_of(head, "guantong-trace"),
+        call=call, purpose=grant.purpose, case=text_of(head, "guantong-case"),
+        trace=text_of(head, "guantong-trace") or traced(head.headers),
     )  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def _table(
     return checked(
         Call(
             call=call,
-            trace=text_of(head, "guantong-trace") or call,
+            trace=text_of(head, "guantong-trace") or traced(head.headers) or call,
             at=clock.rfc3339(clock.now()),
             nonce=drawn(16).hex(),
             consumer=Consumer(application.node, application.organisation, application.id),

@@ -21,6 +21,7 @@ from guantong.gateway.services.answers import PRIVATE
 from guantong.gateway.services.calling import json_members
 from guantong.gateway.services.paths import matched, query_of, segments_of
 from guantong.gateway.switch import Answered
+from guantong.gateway.traces import traced
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import Incoming, Outgoing
 from guantong.kit.canonical import to_base64
@@ -54,7 +55,7 @@ def call_of(head: Incoming, body: bytes, bundle: Bundle, application: Applicatio
         call=call,
         purpose=text_of(head, "guantong-purpose") or grant.purpose,
         case=text_of(head, "guantong-case"),
-        trace=text_of(head, "guantong-trace"),
+        trace=text_of(head, "guantong-trace") or traced(head.headers),
     )
 
 
