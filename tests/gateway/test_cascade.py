@@ -10,6 +10,7 @@ from tests.gateway import cast
 from tests.gateway.town import Town, believed, far, running
 
 from guantong.gateway import proving
+from guantong.gateway.signing import Signers
 from guantong.kit import envelope
 
 
@@ -132,7 +133,9 @@ async def test_a_peer_without_the_right_key_is_not_believed(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert town.province.parts
-    monkeypatch.setattr(town.province.parts.gateway, "_key", town.nation.key)
+    monkeypatch.setattr(
+        town.province.parts.gateway, "_signers", Signers(cast.PROVINCE, town.nation.key, None)
+    )
     heard = await town.ask("/v1/query", far())
     assert (heard.status, heard.code) == (502, "peer_answer_not_proved")
     assert heard.json["error"]["details"]["peer"] == cast.PROVINCE

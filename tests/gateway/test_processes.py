@@ -18,7 +18,7 @@ from tests.gateway.town import Station, Town, built, far, query, until
 
 from guantong.courier.errors import PeerUnreachable
 from guantong.evidence import spool
-from guantong.gateway.receipts import MARK
+from guantong.gateway.receipts import KIND, MARK
 from guantong.kit import canonical, envelope
 from guantong.kit.suites import INTERNATIONAL
 
@@ -37,7 +37,10 @@ def check_chains(station: Station, writer: str = "gateway-0") -> Counter[str]:
     last: dict[str, tuple[int, str | None]] = defaultdict(lambda: (0, None))
     calls: Counter[str] = Counter()
     for spooled in spool.read(station.settings.spool_folder, writer):
-        body = envelope.read(spooled.record).body
+        statement = envelope.read(spooled.record)
+        if statement.kind != KIND:
+            continue
+        body = statement.body
         assert (body["n"] - 1, body["prev"]) == last[body["chain"]]
         last[body["chain"]] = (body["n"], envelope.digest(spooled.record))
         calls[body["call"]] += 1

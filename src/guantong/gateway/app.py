@@ -23,7 +23,7 @@ from guantong.gateway.national import door as national
 from guantong.gateway.national.door import PROXY, NationalDoor
 from guantong.gateway.nonces import drawn
 from guantong.gateway.proofs import Proofs
-from guantong.gateway.readiness import Readiness
+from guantong.gateway.readiness import Draining, Readiness
 from guantong.gateway.receipts import Asked, Ledger
 from guantong.gateway.relay import BUDGET, LONGEST_PATH, PATH
 from guantong.gateway.services import door
@@ -113,9 +113,6 @@ class Gateway:
         trail = self._traces.begin(head.headers, call)
         said = ANSWERED
         try:
-        trail = self._traces.begin(head.headers, call)
-        said = ANSWERED
-        try:
             self._signers.check(head.headers)
             answer = await self._served(head, receive, call, trail)
             if answer.status >= 400:
@@ -127,9 +124,8 @@ class Gateway:
         except Exception as fault:  # noqa: BLE001 - the last line: a person gets a sentence, not a stack trace
             logger.error("call %s failed: %s", call, type(fault).__name__)  # noqa: TRY400 - traces hold data
             answer, said = self._error(head, InternalFault(), call), InternalFault.code
-        except BaseException:  # the server gives the call up
-            self._meters.done(mode_of(head.path), CUT_OFF, perf_counter() - began)
-            raise
+        except asyncio.CancelledError:  # the server ends before the call does
+            answer, said = self._error(head, Draining(), call), CUT_OFF
         mode = mode_of(head.path)
         self._meters.done(mode, said, perf_counter() - began)
         if trail is not None:

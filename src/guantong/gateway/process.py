@@ -153,6 +153,13 @@ def parts_of(settings: Settings, number: int) -> Parts:
     )  # fmt: skip
 
 
+def check_keys(settings: Settings) -> None:
+    """Raise OSError, ValueError or a GuantongError if the node's keys could not be used as they are now."""
+    _subject_key(settings.key_folder / "subject.key")
+    SigningKey.from_text((settings.key_folder / "node.key").read_text("utf-8").strip())
+    _answer_key(settings.key_folder / "answer.key")
+
+
 def counts_of(settings: Settings) -> Counts:
     """Where the processes of this node's gateway count together: one machine's memory, or a server for many."""
     if not settings.limits_url:

@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
@@ -26,7 +25,7 @@ import uvloop
 from guantong.evidence.standing import standing
 from guantong.gateway.board import Board, serve_metrics
 from guantong.gateway.draining import DrainingServer
-from guantong.gateway.process import BACKLOG, parts_of, serve
+from guantong.gateway.process import BACKLOG, check_keys, parts_of, serve
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 
@@ -61,19 +60,37 @@ def run_gateway(settings: Settings, reread: Reread | None = None) -> None:
 
 
 def _alone(settings: Settings, board: Board, reread: Reread | None) -> None:
-    with _listening(settings, shared=False) as listening:
-        while _work(settings, 0, listening.dup(), lambda word: board.put("gateway-0", word)):
-            # New connections wait in the socket's queue meanwhile, and further signals change nothing.
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            board.gone("gateway-0")
-            settings = _read_again(settings, reread)
+    coming: list[Settings] = [settings]
+
+    def may_come_back() -> bool:
+        found = _read_again(coming[-1], reread)
+        try:
+            check_keys(found)
+        except (OSError, ValueError, GuantongError) as fault:
+            logger.error("new keys do not work, the old ones stay: %s", type(fault).__name__)  # noqa: TRY400 - keys
+            return False
+        coming[:] = [found]
+        return True
+
+    listening = _listening(settings, shared=False)
+    while _work(
+        coming[-1], 0, listening.dup(), lambda word: board.put("gateway-0", word), kept=listening, again=may_come_back
+    ):  # fmt: skip
+        # New connections wait in the socket's queue meanwhile, and further signals change nothing.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        board.gone("gateway-0")
 
 
 def _work(
-    settings: Settings, number: int, listening: socket.socket, tell: Callable[[bytes], None], *, alerts: bool = True
+    settings: Settings, number: int, listening: socket.socket, tell: Callable[[bytes], None], *, alerts: bool = True,
+    kept: socket.socket | None = None, again: Callable[[], bool] | None = None,
 ) -> bool:  # fmt: skip
-    """Be gateway process ``number`` until told to stop; whether to come back with new settings (SIGHUP)."""
-    again: list[bool] = []
+    """Be gateway process ``number`` until told to stop; whether to come back with new settings.
+
+    That is so after a SIGHUP for which ``again`` gave its consent; otherwise the ``kept`` socket is closed, or who
+    comes now would wait for nobody.
+    """
+    comes_back = False
 
     async def main() -> None:
         parts = parts_of(settings, number)
@@ -85,14 +102,23 @@ def _work(
         def made(config: uvicorn.Config) -> DrainingServer:
             server = DrainingServer(config, parts.gateway, bound_s=parts.drain_s)
 
-            def stop(*, and_come_back: bool = False) -> None:
-                again.append(and_come_back)
+            def stop() -> None:
+                nonlocal comes_back
+                comes_back = False
+                if kept is not None:
+                    kept.close()
                 server.stop()
+
+            def renew() -> None:
+                nonlocal comes_back
+                if again is not None and again():
+                    comes_back = True
+                    server.stop()
 
             for sent in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(sent, stop)
-            if multiprocessing.parent_process() is None:
-                loop.add_signal_handler(signal.SIGHUP, partial(stop, and_come_back=True))
+            if again is not None:
+                loop.add_signal_handler(signal.SIGHUP, renew)
             return server
 
         orphaned = asyncio.create_task(_watch_parent())
@@ -101,7 +127,7 @@ def _work(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-    return all(again) and bool(again)
+    return comes_back
 
 
 async def _watch_parent() -> None:
