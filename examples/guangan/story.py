@@ -23,6 +23,7 @@ from examples.guangan.town import ROOT, Town
 from examples.guangan.visitor import Page, Visitor
 from guantong.counter.gateway_client import Failed, GatewayClient, Question
 from guantong.kit import canonical, envelope
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey, VerifyKey
 
 NATION, PROVINCE, CITY = places.PLACES
@@ -153,7 +154,11 @@ class Story:
             home = self.town.home(CITY)
             key = SigningKey.from_text((home / "keys" / "stranger.key").read_text().strip())
             client = GatewayClient(
-                self.town.url(CITY, "gateway"), key, self._node_key(CITY), node=CITY, timeout_s=10
+                self.town.url(CITY, "gateway"),
+                key,
+                lambda: NodeKeys(self._node_key(CITY)),
+                node=CITY,
+                timeout_s=10,
             )
             question = Question(
                 trace="",

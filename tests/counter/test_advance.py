@@ -25,6 +25,7 @@ from guantong.counter.models import Case, Certificate
 from guantong.journal.models import Entry
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock, codes
+from guantong.kit.keyrings import NodeKeys
 
 pytestmark = [pytest.mark.control, pytest.mark.django_db(transaction=True)]
 
@@ -50,8 +51,10 @@ def test_a_family_is_admitted_and_gets_a_certificate(item, gateway, keys):
     certificate = case.certificate
     assert codes.check_certificate_identifier(certificate.identifier).issuer == "115113010833722043"
     assert certificate.holder == "吴小满"
-    assert certificates.holds(bytes(certificate.raw), keys["node"])
-    assert not certificates.holds(bytes(certificate.raw).replace("吴".encode(), "伍".encode()), keys["node"])
+    assert certificates.holds(bytes(certificate.raw), NodeKeys(keys["node"].public))
+    assert not certificates.holds(
+        bytes(certificate.raw).replace("吴".encode(), "伍".encode()), NodeKeys(keys["node"].public)
+    )
     acts = list(Entry.objects.filter(act__startswith="certificate").values_list("act", flat=True))
     assert acts == ["certificate.issued"]
     for lookup in case.lookups.all():

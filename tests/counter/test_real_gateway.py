@@ -9,12 +9,15 @@ from tests.gateway.town import Town, running
 
 from guantong.counter.gateway_client import NO_GRANT, Answered, Failed, GatewayClient, Question
 from guantong.kit import canonical, envelope
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey
 
 
 def client_of(town: Town) -> GatewayClient:
     key = SigningKey(cast.ENROLMENT, town.keys.application._secret_bytes, town.keys.application.algorithm)
-    return GatewayClient(town.city.url, key, town.city.key.public, node=cast.CITY, timeout_s=10)
+    return GatewayClient(
+        town.city.url, key, lambda: NodeKeys(town.city.key.public), node=cast.CITY, timeout_s=10
+    )
 
 
 def question(**changes: object) -> Question:

@@ -16,6 +16,7 @@ from guantong.journal.actions import settle_alert, take_in_records
 from guantong.journal.models import Alert, OutboxMessage
 from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock, envelope
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import INTERNATIONAL
 from guantong.sharing.models import Grant
 from tests.cast import NODE, NOON
@@ -230,7 +231,7 @@ def test_both_nodes_count_by_both_receipts(there: tuple[Desk, dict[str, Any]], t
     )
     others = envelope.seal("guantong/receipt@v1", {**body_of(job, name, rows=9), "node": "510000"}, THEIR_KEY)
     raws = [raw.decode() for raw in (forged, others, theirs, theirs)]
-    actions.receive_receipts([*raws, "{}"], sender=AFAR, key=THEIR_KEY.public, by=NATION, at=NOON)
+    actions.receive_receipts([*raws, "{}"], sender=AFAR, keys=NodeKeys(THEIR_KEY.public), by=NATION, at=NOON)
     (balance,) = balances(Handover.objects.all(), since=NOON.date(), until=NOON.date(), own=NODE)
     assert (balance.state, balance.sent, balance.received) == ("equal", 8, 8)
 

@@ -115,7 +115,6 @@ def test_a_key_that_others_can_read_is_not_used(settings: Settings) -> None:
     path = settings.key_folder / "node.key"
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
-    key_files.load_key.cache_clear()
     with pytest.raises(KeyExposed):
         keys.node_key(settings)
 

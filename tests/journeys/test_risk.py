@@ -12,6 +12,7 @@ from examples.guangan.town import Town
 from examples.guangan.visitor import Visitor
 
 from guantong.counter.gateway_client import Answered, Failed, GatewayClient, Question
+from guantong.kit.keyrings import NodeKeys
 from tests.journeys.test_sharing import CITY, key_of, prepared, until
 
 pytestmark = pytest.mark.town
@@ -59,7 +60,7 @@ def asked(town: Town, grant: dict[str, Any], id_number: str) -> Answered | Faile
     gateway = GatewayClient(
         town.url(CITY, "gateway"),
         key_of(town, "counter"),
-        key_of(town, "node").public,
+        lambda: NodeKeys(key_of(town, "node").public),
         node=CITY,
         timeout_s=10,
     )

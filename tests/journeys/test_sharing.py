@@ -22,6 +22,7 @@ from examples.guangan.visitor import _TOKEN, Page, Visitor
 from guantong.counter.gateway_client import Answered, Failed, GatewayClient, Question
 from guantong.kit import clock, http_signatures
 from guantong.kit.doorkeeper import check_answer
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey
 
 pytestmark = pytest.mark.town
@@ -141,7 +142,7 @@ def signed(
 def answered(town: Town, key: SigningKey, **asked: Any) -> Answered:
     """The gateway's answer, as soon as the grant is in its bundle."""
     gateway = GatewayClient(
-        town.url(CITY, "gateway"), key, key_of(town, "node").public, node=CITY, timeout_s=10
+        town.url(CITY, "gateway"), key, lambda: NodeKeys(key_of(town, "node").public), node=CITY, timeout_s=10
     )
     values: dict[str, Any] = {"case": "", "purpose": places.ITEM, **asked}
 
@@ -296,7 +297,7 @@ def suspended_and_resumed(
     done = provider.post(f"{page}suspend", {"reason": "核查使用情况"}, source=page)
     assert "已暂停" in done.text, done.text[:2000]
     gateway = GatewayClient(
-        town.url(CITY, "gateway"), key, key_of(town, "node").public, node=CITY, timeout_s=10
+        town.url(CITY, "gateway"), key, lambda: NodeKeys(key_of(town, "node").public), node=CITY, timeout_s=10
     )
 
     def refused() -> bool:

@@ -17,6 +17,7 @@ from examples.guangan.town import Town
 
 from guantong.counter.gateway_client import Answered, Failed, GatewayClient, Question
 from guantong.kit import canonical, envelope
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey
 
 pytestmark = pytest.mark.town
@@ -30,7 +31,7 @@ def client(town: Town) -> GatewayClient:
     return GatewayClient(
         town.url(CITY, "gateway"),
         key(town, CITY, "counter"),
-        key(town, CITY, "node").public,
+        lambda: NodeKeys(key(town, CITY, "node").public),
         node=CITY,
         timeout_s=10,
     )

@@ -148,7 +148,7 @@ def test_a_pledge_to_something_else_is_refused() -> None:
     publish_permits(cast)
     asked = actions.file_request(need(), consumer=cast.education, by=cast.as_actor(cast.xu), at=NOON)
     filing, key = filing_of(asked), node_key().public
-    demand_pledged(filing, key)
+    demand_pledged(filing, {key.ref: key})
     for changes in (
         {"number": "SQ511600202611200009"},
         {"fields": ["id_number"]},
@@ -158,9 +158,9 @@ def test_a_pledge_to_something_else_is_refused() -> None:
         {"purpose": "另一事项"},
     ):
         with pytest.raises(GuantongError):
-            demand_pledged(msgspec.structs.replace(filing, **changes), key)
+            demand_pledged(msgspec.structs.replace(filing, **changes), {key.ref: key})
     with pytest.raises(GuantongError):
-        demand_pledged(filing, INTERNATIONAL.generate("511600.guantong.example/node").public)
+        demand_pledged(filing, {key.ref: INTERNATIONAL.generate("511600.guantong.example/node").public})
 
 
 def test_the_agreement_arrives_at_the_consumers_node_and_is_kept_once() -> None:
@@ -172,7 +172,7 @@ def test_the_agreement_arrives_at_the_consumers_node_and_is_kept_once() -> None:
     by = cast.as_actor(cast.jiang)
     Agreement.objects.all().delete()
     for _ in range(2):
-        actions.receive_agreement(signed, sender="511600", keys=list(keys().values()), by=by, at=NOON)
+        actions.receive_agreement(signed, sender="511600", keys=keys(), by=by, at=NOON)
     assert Agreement.objects.get().digest == agreement.digest
     for wrong, sender in (
         (msgspec.structs.replace(signed, document="!"), "511600"),
@@ -181,7 +181,7 @@ def test_the_agreement_arrives_at_the_consumers_node_and_is_kept_once() -> None:
         (signed, "510000"),
     ):
         with pytest.raises(AgreementWrong):
-            actions.receive_agreement(wrong, sender=sender, keys=list(keys().values()), by=by, at=NOON)
+            actions.receive_agreement(wrong, sender=sender, keys=keys(), by=by, at=NOON)
 
 
 def test_a_paper_copy_is_kept_beside_it_by_either_party() -> None:

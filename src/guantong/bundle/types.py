@@ -18,8 +18,18 @@ GrantState = Literal["active", "suspended", "revoked"]
 Operator = Literal["eq", "ne", "in", "ge", "le"]
 
 
+class FormerKey(Statement, frozen=True):
+    """A key by which a node signed; what it signs is believed ``until`` that moment."""
+
+    key: str
+    until: str
+
+
 class Node(Statement, frozen=True):
-    """One node (节点) of the tree. Keys are signed-note vkeys; only self and neighbours have addresses."""
+    """One node (节点) of the tree. Keys are signed-note vkeys; only self and neighbours have addresses.
+
+    ``coming`` is the key by which it will sign next, empty unless one is announced.
+    """
 
     code: str
     name: str
@@ -29,6 +39,8 @@ class Node(Statement, frozen=True):
     gateway_url: str = ""
     log_url: str = ""
     exchange_url: str = ""
+    coming: str = ""
+    former: list[FormerKey] = msgspec.field(default_factory=list)
 
 
 class Organisation(Statement, frozen=True):

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from guantong.counter.errors import IssuerCodeMissing
 from guantong.counter.models import Case, ServiceItem
-from guantong.kit import canonical, clock, codes, envelope
+from guantong.kit import clock, codes, envelope
+from guantong.kit.errors import GuantongError
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey
 
 KIND: Final = "guantong/certificate@v1"
@@ -51,12 +53,12 @@ def sealed(body: dict[str, Any], key: SigningKey) -> bytes:
     return envelope.seal(KIND, body, key)
 
 
-def holds(raw: bytes, key: SigningKey) -> bool:
-    """Whether the bytes are a certificate that this node's key signed."""
+def holds(raw: bytes, keys: NodeKeys) -> bool:
+    """Whether the bytes are a certificate that one of this node's ``keys`` signed while it was in use."""
     try:
         sealed_certificate = envelope.read(raw)
-        sealed_certificate.check({key.public.ref: key.public})
-    except (envelope.NotAnEnvelope, envelope.UnknownKey, envelope.BadSignature, canonical.NotCanonical):
+        sealed_certificate.check(keys.at(clock.parse(sealed_certificate.body["issued_at"])))
+    except (GuantongError, LookupError, TypeError, ValueError):
         return False
     return sealed_certificate.kind == KIND
 

@@ -2,19 +2,21 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from guantong.bundle.directory import any_of
 from guantong.counter.errors import GatewayAnswerNotTrusted, GatewayRefused, ProofPending
 from guantong.courier.client import Reply, SyncCourier
 from guantong.evidence.proofs import ProofMalformed, read_proof
 from guantong.kit import canonical, clock, envelope, http_signatures
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request, Response
-from guantong.kit.suites import INTERNATIONAL, NATIONAL, SigningKey, VerifyKey
+from guantong.kit.keyrings import NodeKeys
+from guantong.kit.suites import INTERNATIONAL, NATIONAL, SigningKey
 from guantong.workflow.types import Mode
 
 RECEIPT_KIND: Final = "guantong/receipt@v1"
@@ -86,11 +88,11 @@ class GatewayClient:
     """Asks one gateway with one application's key. Safe to use from several threads."""
 
     def __init__(
-        self, url: str, key: SigningKey, node_key: VerifyKey, *, node: str, timeout_s: float
+        self, url: str, key: SigningKey, node_keys: Callable[[], NodeKeys], *, node: str, timeout_s: float
     ) -> None:
         self._url = url.rstrip("/")
         self._key = key
-        self._node_key = node_key
+        self._node_keys = node_keys
         self._node = node
         self._courier = SyncCourier([url], timeout_s=timeout_s)
 
@@ -144,7 +146,7 @@ class GatewayClient:
             http_signatures.check_content_digest(reply.body, reply.headers.get("content-digest"))
             http_signatures.verify(
                 response,
-                lambda keyid: self._node_key if keyid == self._node else None,
+                lambda keyid: any_of(self._node_keys()) if keyid == self._node else None,
                 required=_ANSWER_SIGNED,
                 at=int(clock.now().timestamp()),
             )
@@ -165,14 +167,14 @@ class GatewayClient:
 
     def _check_receipts(self, receipt: dict[str, Any], countersign: dict[str, Any] | None) -> None:
         """Our own node vouches for the provider's receipt by naming its digest over its own signature."""
-        raw = canonical.dumps(receipt)
+        raw, keys = canonical.dumps(receipt), self._node_keys().now()
         try:
             given = envelope.read(raw)
             if countersign is None:
-                given.check({self._node_key.ref: self._node_key})
+                given.check(keys)
                 return
             own = envelope.read(canonical.dumps(countersign))
-            own.check({self._node_key.ref: self._node_key})
+            own.check(keys)
         except GuantongError as fault:
             raise GatewayAnswerNotTrusted(why=fault.code) from fault
         if given.kind != RECEIPT_KIND or not _names(own.body.get("provider_receipt"), raw):

@@ -6,6 +6,8 @@ from pathlib import Path
 from django.conf import settings as django_settings
 
 from guantong.counter.gateway_client import GatewayClient
+from guantong.evidence.successions import own_keys
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey
 
@@ -21,6 +23,11 @@ def node() -> Settings:
 def node_key() -> SigningKey:
     """The node's signing key; it signs certificates."""
     return _key(node().key_folder / "node.key")
+
+
+def node_keys() -> NodeKeys:
+    """What verifies this node's signatures, those of its former keys among them."""
+    return own_keys(node().key_folder)
 
 
 def application_key() -> SigningKey:
@@ -46,4 +53,4 @@ def _key(path: Path) -> SigningKey:
 @cache
 def _gateway(url: str, home: Path, code: str, timeout_s: float) -> GatewayClient:
     del home  # part of the cache's key: another folder, other keys
-    return GatewayClient(url, application_key(), node_key().public, node=code, timeout_s=timeout_s)
+    return GatewayClient(url, application_key(), node_keys, node=code, timeout_s=timeout_s)

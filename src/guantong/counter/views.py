@@ -325,7 +325,7 @@ def certificate(request: HttpRequest, identifier: str) -> HttpResponse:
             "certificate": found,
             "content": found.content,
             "is_whole": is_whole,
-            "is_genuine": holds(bytes(found.raw), node.node_key()),
+            "is_genuine": holds(bytes(found.raw), node.node_keys()),
             "holder": found.holder if is_whole else masked_name(found.holder),
             "address": request.build_absolute_uri(request.path),
         },

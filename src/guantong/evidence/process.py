@@ -21,8 +21,9 @@ from guantong.evidence.server import LogServer
 from guantong.evidence.spool import Spool
 from guantong.evidence.witness import Witness
 from guantong.kit.errors import GuantongError
+from guantong.kit.key_files import HeldKey
 from guantong.kit.settings import Settings
-from guantong.kit.suites import SigningKey, VerifyKey
+from guantong.kit.suites import VerifyKey
 
 LOG_KEY = "log.key"
 NODE_KEY = "node.key"
@@ -47,7 +48,8 @@ async def _run(settings: Settings) -> None:
     witness = _witness(settings)
     try:
         with Spool(settings.spool_folder, WRITER) as spool:
-            alarms = Alarms(spool, settings.node, _alarm_key(settings))
+            alarm_key = _alarm_key(settings)
+            alarms = Alarms(spool, settings.node, alarm_key)
             async with (
                 Courier([]) as courier,
                 Courier([]) as reader,
@@ -59,7 +61,7 @@ async def _run(settings: Settings) -> None:
                     witness,
                     alarms,
                 ) as following,
-                _changing_keys(running, witness, settings.key_folder),
+                _changing_keys(running, witness, settings.key_folder, alarm_key),
             ):
                 await _serve(_server(settings, LogServer(running, witness, following)))
     finally:
@@ -81,13 +83,16 @@ def _server(settings: Settings, application: LogServer) -> uvicorn.Config:
 
 
 @asynccontextmanager
-async def _changing_keys(running: Running, witness: Witness | None, folder: Path) -> AsyncIterator[None]:
-    """Take a changed key of the log or the witness into use within a second, while both go on."""
+async def _changing_keys(
+    running: Running, witness: Witness | None, folder: Path, alarm_key: HeldKey
+) -> AsyncIterator[None]:
+    """Take a changed key of the node, the log or the witness into use within a second, while all go on."""
 
     async def watch() -> None:
         stamps: dict[Path, int] = {}
         while True:
             try:
+                alarm_key.renew()
                 await _take_keys(running, witness, folder, stamps)
             except (OSError, ValueError, GuantongError):
                 _logger.exception("the keys could not be read again")
@@ -141,9 +146,9 @@ def _witness(settings: Settings) -> Witness | None:
     return Witness(settings.log_folder / "witness.sqlite", read_key(path), known.current)
 
 
-def _alarm_key(settings: Settings) -> SigningKey:
+def _alarm_key(settings: Settings) -> HeldKey:
     node = settings.key_folder / NODE_KEY
-    return read_key(node if node.exists() else settings.key_folder / LOG_KEY)
+    return HeldKey(node if node.exists() else settings.key_folder / LOG_KEY)
 
 
 class CourierSend:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guantong.evidence.keysets import KeySet
+from guantong.kit import clock
 from guantong.kit.envelope import Envelope
 from guantong.kit.errors import GuantongError
 
@@ -37,6 +38,10 @@ class DocumentAlone(GuantongError):
     code = "document_alone"
     zh = "单独的文书无法核验：请与其同名的签名协议（.json）一并提交。"
     en = "A document alone cannot be checked: give the signed agreement (.json) of the same name with it."
+
+
+_MOMENTS = ("at", "issued_at", "published_at", "sent_at")
+"""Where a statement says when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,30 @@ class Examination:
         """Every signature must be known and fit, and the node that the statement names must be among the signers."""
         for fault in (wrong := statement.faults(self.keys.nodes)):
             self.fault_of(fault)
+        is_in_time = self.in_time(statement)
         known = [each.key for each in statement.signatures if each.key in self.keys.nodes]
         signers = sorted(ref.rsplit("+", 1)[0] for ref in known)
         self.facts["signers"] = signers
         is_own = self._is_speaker(statement, signers)
-        if is_own and not wrong:
+        if is_own and is_in_time and not wrong:
             self.passed("signed")
+
+    def in_time(self, statement: Envelope) -> bool:
+        """A key that was changed must have signed before its end: by the moment that the statement claims."""
+        claimed = next((statement.body[name] for name in _MOMENTS if name in statement.body), None)
+        late = [
+            each.key
+            for each in statement.signatures
+            if each.key in self.keys.until and not _is_before(claimed, self.keys.until[each.key])
+        ]
+        for ref in late:
+            end = self.keys.until[ref]
+            self.fault(
+                "key_former",
+                f"密钥 {ref} 只用到 {end}，之后已更换；所核验内容声称的时间（{claimed}）晚于此。",
+                f"The key {ref} was used until {end} and then changed; what it signed claims a later time ({claimed}).",
+            )
+        return not late
 
     def _is_speaker(self, statement: Envelope, signers: list[str]) -> bool:
         # A known node must not speak for another: who the record says it is must be among those who signed it.
@@ -110,4 +133,11 @@ class Examination:
             f"凭证自称出自节点 {node}，签名者却是 {'、'.join(signers)}。",
             f"The record claims to come from node {node} but is signed by {', '.join(signers)}.",
         )
+        return False
+
+
+def _is_before(claimed: object, end: str) -> bool:
+    try:
+        return isinstance(claimed, str) and clock.parse(claimed) <= clock.parse(end)
+    except ValueError:
         return False

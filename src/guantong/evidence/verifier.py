@@ -21,8 +21,9 @@ from guantong.evidence.merkle import ProofWrong
 from guantong.evidence.notes import Note, NoteMalformed, NoteSignature
 from guantong.evidence.proofs import Sketch, leaf_of, survey
 from guantong.evidence.verdicts import DocumentAlone, Examination, Fault, FileUnknown, Verdict
-from guantong.kit import envelope
-from guantong.kit.envelope import NotAnEnvelope
+from guantong.kit import canonical, envelope
+from guantong.kit.canonical import NotCanonical
+from guantong.kit.envelope import Envelope, NotAnEnvelope
 from guantong.kit.errors import GuantongError
 
 __all__ = ["Fault", "Verdict", "verify"]
@@ -71,10 +72,18 @@ def _examine_statement(data: bytes, document: bytes | None, seen: Examination) -
     found = examine_agreement(data, nodes, document) if is_agreement else examine_pledge(data, nodes)
     for each in found.faults:
         seen.fault_of(each)
-    if not found.faults:
+    in_time = [seen.in_time(each) for each in (statement, *_pledge_of(statement))]
+    if not found.faults and all(in_time):
         tests = ("both_signed", *(("within_pledge",) if is_agreement else ()))
         for test in (*tests, *(("document",) if is_agreement and document is not None else ())):
             seen.passed(test)
+
+
+def _pledge_of(agreement: Envelope) -> list[Envelope]:
+    try:
+        return [envelope.read(canonical.dumps(agreement.body["pledge"]))]
+    except (LookupError, NotCanonical, NotAnEnvelope, TypeError):
+        return []
 
 
 def _examine_accusation(data: bytes, seen: Examination) -> None:

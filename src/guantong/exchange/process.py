@@ -18,8 +18,9 @@ import uvicorn
 from guantong.bundle import orders
 from guantong.bundle.addresses import read_secrets
 from guantong.bundle.depot import Depot, Rejected
-from guantong.bundle.directory import verify_key
+from guantong.bundle.directory import door_key
 from guantong.bundle.types import Bundle
+from guantong.evidence.successions import PRESENT, OwnRing
 from guantong.exchange.errors import JobUnknown
 from guantong.exchange.events.delivering import Deliverer
 from guantong.exchange.events.server import PREFIX as EVENTS
@@ -33,6 +34,7 @@ from guantong.exchange.runner import Runner
 from guantong.kit import clock
 from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
+from guantong.kit.key_files import HeldKey
 from guantong.kit.settings import Settings
 from guantong.kit.suites import SigningKey, suite
 
@@ -48,9 +50,9 @@ class Exchange:
     """One node's jobs. ``look`` does what is to be done at this moment; ``watch`` does so until told to stop."""
 
     def __init__(self, settings: Settings) -> None:
-        key = SigningKey.from_text((settings.key_folder / "node.key").read_text("utf-8").strip())
+        self._key = key = HeldKey(settings.key_folder / PRESENT)
         self._settings = settings
-        self._keyring = {key.public.ref: key.public}
+        self._keyring = OwnRing(settings.key_folder)
         self._depot = Depot(settings.bundle_folder, self._keyring, node=settings.node)
         node = node_of(settings, key)
         self.room = Mailroom(node.store())
@@ -88,6 +90,8 @@ class Exchange:
 
     def refresh(self) -> bool:
         """Take in a new bundle if there is one; whether any is in force."""
+        self._key.renew()
+        self._keyring.renew()
         news = self._depot.poll()
         if isinstance(news, Rejected):
             logger.warning("a bundle was refused: %s", news.reason)
@@ -185,7 +189,7 @@ class Serving:
 def peers_of(bundle: Bundle) -> dict[str, Peer]:
     """The neighbours that this node dials: those whose exchange's address its bundle tells."""
     return {
-        code: Peer(code, verify_key(node.key), node.exchange_url)
+        code: Peer(code, door_key(node), node.exchange_url)
         for code, node in bundle.nodes.items()
         if node.exchange_url and code != bundle.node and bundle.routes.get(code) == code
     }

@@ -5,6 +5,7 @@ keys), so nothing has to be agreed beforehand. National suite: SM4-GCM, the key 
 hold in ``keys/staging.key`` (mode 0600), until a certified module gives us SM2 encryption.
 """
 
+import contextlib
 import secrets
 import stat
 from pathlib import Path
@@ -21,6 +22,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from guantong.bundle.addresses import SecretsExposed
+from guantong.evidence.successions import old_key
 from guantong.exchange.errors import ChunkDamaged, StagingKeyMissing
 from guantong.kit.canonical import from_base64
 from guantong.kit.suites import SigningKey, Suite, VerifyKey
@@ -42,7 +44,7 @@ class Wrap(Protocol):
 class NodeKeyWrap:
     """For a node's Ed25519 key: the public half wraps, the private half (if it is ours) unwraps."""
 
-    def __init__(self, receiver: VerifyKey, own: SigningKey | None = None) -> None:
+    def __init__(self, receiver: VerifyKey, *own: SigningKey) -> None:
         self._public = crypto_sign_ed25519_pk_to_curve25519(receiver.public_bytes)
         self._own = own
 
@@ -52,18 +54,16 @@ class NodeKeyWrap:
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """See :class:`Wrap`."""
-        if self._own is None:
-            raise InvalidTag
-        seed = from_base64(self._own.to_text().split("+", 4)[4])[1:]
-        public, secret = crypto_sign_seed_keypair(seed)
-        try:
-            return crypto_box_seal_open(
-                wrapped,
-                crypto_sign_ed25519_pk_to_curve25519(public),
-                crypto_sign_ed25519_sk_to_curve25519(secret),
-            )
-        except CryptoError:
-            raise InvalidTag from None
+        for own in self._own:
+            seed = from_base64(own.to_text().split("+", 4)[4])[1:]
+            public, secret = crypto_sign_seed_keypair(seed)
+            with contextlib.suppress(CryptoError):
+                return crypto_box_seal_open(
+                    wrapped,
+                    crypto_sign_ed25519_pk_to_curve25519(public),
+                    crypto_sign_ed25519_sk_to_curve25519(secret),
+                )
+        raise InvalidTag
 
 
 class SharedKeyWrap:
@@ -86,7 +86,11 @@ class SharedKeyWrap:
 def wrap_for(suite: Suite, receiver: VerifyKey, *, own: SigningKey, keys: Path) -> Wrap:
     """How chunks for ``receiver`` are wrapped. StagingKeyMissing, SecretsExposed."""
     if receiver.algorithm == "ed25519":
-        return NodeKeyWrap(receiver, own if own.public == receiver else None)
+        if own.public != receiver:
+            return NodeKeyWrap(receiver)
+        # What was sealed for the key that this one followed may still be on its way.
+        former = old_key(keys)
+        return NodeKeyWrap(receiver, own, *([former] if former and former.algorithm == "ed25519" else []))
     return SharedKeyWrap(suite, _shared_key(keys / "staging.key", suite))
 
 

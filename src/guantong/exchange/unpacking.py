@@ -5,6 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from guantong.bundle.deciding import Stopped
+from guantong.bundle.directory import node_ring
 from guantong.bundle.types import Bundle
 from guantong.exchange.decide import Permit
 from guantong.exchange.errors import ChunkDamaged
@@ -15,7 +16,7 @@ from guantong.exchange.producing import Parcel
 from guantong.exchange.sealing import open_chunk, wrap_for
 from guantong.kit import envelope
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import Suite, VerifyKey, suite
+from guantong.kit.suites import Suite, suite
 
 
 class Unpacker:
@@ -65,9 +66,8 @@ class Unpacker:
         self, posting: Posting, permit: Permit, suite: Suite, previous: str, damaged: ChunkDamaged
     ) -> None:
         """Signed by the provider's node, for this job as we know it, and the next in line."""
-        key = VerifyKey.from_text(self._bundle().nodes[permit.resource.node].key)
         try:
-            posting.statement.check({key.ref: key})
+            posting.statement.check(node_ring(self._bundle(), permit.resource.node))
         except GuantongError:
             raise damaged from None
         body = posting.body

@@ -6,16 +6,18 @@ from typing import Annotated, Literal
 import msgspec
 
 from guantong.evidence.rotation import further_keys
+from guantong.evidence.successions import MOST, Succession, follow, own_successions
 from guantong.federation.errors import CardWrong
 from guantong.federation.keys import node_key
 from guantong.kit import canonical, clock, envelope
 from guantong.kit.errors import GuantongError
 from guantong.kit.key_files import load_key
+from guantong.kit.keyrings import NodeKeys
 from guantong.kit.settings import Settings
 from guantong.kit.suites import VerifyKey
 
 KIND = "guantong/node-card@v1"
-LARGEST_CARD = 8_000
+LARGEST_CARD = 24_000
 
 # What stands on a card ends up in policy files, in requests and on pages: one line, no spaces in addresses.
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -45,6 +47,12 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where children and edges reach its batch exchange; empty: it has none."""
     further_keys: Annotated[list[Key], msgspec.Meta(max_length=12)] = []
     """Keys by which its log and its witness will sign next, or have signed: what they signed still holds."""
+    successions: Annotated[list[Succession], msgspec.Meta(max_length=MOST)] = []
+    """How the node's own key came to be the present one, and which one comes next."""
+
+    def node_keys(self) -> NodeKeys:
+        """What verifies the node's signatures. SuccessionWrong."""
+        return follow(self.successions, VerifyKey.from_text(self.node_key))
 
     def keys(self, part: Literal["log", "witness"]) -> list[str]:
         """The key of the log or the witness, and then its further ones."""
@@ -67,6 +75,7 @@ def own_card(settings: Settings, *, parent: str, at: datetime) -> bytes:
         log_url=settings.log_url,
         exchange_url=settings.exchange_url,
         further_keys=further_keys(settings.key_folder),
+        successions=own_successions(settings.key_folder, at=at),
         issued_at=clock.rfc3339(at),
     )
     return envelope.seal(KIND, msgspec.to_builtins(card), node_key(settings))
@@ -84,12 +93,16 @@ def read_card(raw: bytes) -> Card:
         sealed.check({key.ref: key})
         keys = [key, VerifyKey.from_text(card.log_key), VerifyKey.from_text(card.witness_key)]
         further = [VerifyKey.from_text(each) for each in card.further_keys]
+        ring = card.node_keys()
+        further += [each.key for each in ring.former]
+        further += [ring.coming] if ring.coming else []
     except (GuantongError, ValueError) as error:
         raise CardWrong(why_zh="格式或签名有误", why_en="its form or signature is wrong") from error
     if sealed.kind != KIND:
         raise CardWrong(why_zh="不是节点名片", why_en="it is not a node card")
     parts = {(f"{card.name}/log", False), (f"{card.name}/witness", True)}
-    if any((each.name, each.is_cosigner) not in parts for each in further):
+    own = {ring.coming, *(each.key for each in ring.former)}
+    if any((each.name, each.is_cosigner) not in parts for each in further if each not in own):
         raise CardWrong(
             why_zh="其他密钥的名称与节点不符", why_en="the further keys' names are not the node's"
         )

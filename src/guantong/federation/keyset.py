@@ -5,6 +5,7 @@ The rule of the tree: a log is witnessed by the node above; the root's log by an
 
 from pathlib import Path
 
+from guantong.federation import queries
 from guantong.federation.cards import Card, read_card
 from guantong.federation.models import Node, Relation
 from guantong.kit.durable import replace_news
@@ -20,7 +21,7 @@ def write_keyset(folder: Path) -> None:
     """Write the public keys of all confirmed nodes and the quorum policy of each one's log."""
     nodes = {node.code: node for node in Node.objects.filter(is_confirmed=True)}
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "nodes", "".join(f"{node.node_key}\n" for node in nodes.values()))
+    _replace(folder / "nodes", "".join(_node_keys(node) for node in nodes.values()))
     for node in nodes.values():
         _replace(folder / f"{node.code}.policy", policy_of(node, _witnesses(node, nodes), with_urls=False))
 
@@ -59,6 +60,14 @@ def policy_of(node: Node, witnesses: list[Node], *, with_urls: bool) -> str:
         lines.append("group governments any " + " ".join(names))
     lines.append(f"quorum {'governments' if names else 'none'}")
     return "\n".join(lines) + "\n"
+
+
+def _node_keys(node: Node) -> str:
+    """The lines of one node: its present key, the one to come, and the former ones with the moment of their end."""
+    keys = queries.keys_of(node)
+    coming = [keys.coming.to_text()] if keys.coming else []
+    former = [f"{each.key.to_text()} until {each.until}" for each in reversed(keys.former)]
+    return "".join(f"{line}\n" for line in [keys.present.to_text(), *coming, *former])
 
 
 def _witnesses(node: Node, nodes: dict[str, Node]) -> list[Node]:

@@ -1,13 +1,16 @@
 """The tree as this node knows it."""
 
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db.models import F
 
 from guantong.federation.cards import read_card
 from guantong.federation.errors import NodeUnknown
 from guantong.federation.models import Node, ReceivedFeed, Relation
+from guantong.journal.models import OutboxMessage
 from guantong.kit import clock
+from guantong.kit.keyrings import NodeKeys
 
 LATELY = timedelta(minutes=5)
 
@@ -28,6 +31,16 @@ def confirmed(code: str) -> Node:
     return found
 
 
+def keys_of(node: Node) -> NodeKeys:
+    """What verifies the signatures of ``node``, as its card tells."""
+    return _keys_on(node.card)
+
+
+@lru_cache(maxsize=1024)
+def _keys_on(card: str) -> NodeKeys:
+    return read_card(card.encode()).node_keys()
+
+
 def next_hop(code: str) -> Node:
     """The neighbour to which anything for node ``code`` goes."""
     return confirmed(confirmed(code).via)
@@ -37,6 +50,14 @@ def neighbours() -> list[Node]:
     """The confirmed nodes one step away: the parent and the children."""
     near = [Relation.PARENT, Relation.CHILD]
     return list(Node.objects.filter(relation__in=near, is_confirmed=True))
+
+
+def cards_on_their_way() -> list[str]:
+    """The neighbours that have not taken the newest cards yet; a dash while they are not even addressed."""
+    waiting = OutboxMessage.objects.filter(done_at__isnull=True)
+    cards = waiting.filter(topic="node.message", payload__topic="node.cards")
+    unspread = ["-"] if waiting.filter(topic="nodes.changed").exists() else []
+    return unspread + sorted({row.payload["to"] for row in cards})
 
 
 def is_flowing() -> bool:

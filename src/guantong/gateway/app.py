@@ -12,7 +12,7 @@ from time import perf_counter
 import msgspec
 
 from guantong.bundle.depot import Depot
-from guantong.bundle.directory import node_key
+from guantong.bundle.directory import node_ring
 from guantong.bundle.types import Bundle
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
@@ -293,8 +293,7 @@ def _signed_call(sealed: bytes, bundle: Bundle) -> Call:
         statement = envelope.read(sealed)
         call = msgspec.convert(statement.body, Call)
         clock.parse(call.at)
-        key = node_key(bundle, call.consumer.node)
-        statement.check({key.ref: key} if key else {})
+        statement.check(node_ring(bundle, call.consumer.node))
     except (GuantongError, msgspec.ValidationError, ValueError):
         raise CallNotProved from None
     if statement.kind != KIND:

@@ -14,6 +14,7 @@ from guantong.bundle.addresses import read_secrets
 from guantong.bundle.depot import Accepted, Depot, Rejected
 from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier
+from guantong.evidence.successions import PRESENT, OwnRing, own_keys
 from guantong.gateway.app import Gateway
 from guantong.gateway.callers import Callers
 from guantong.gateway.draining import DrainingServer
@@ -37,6 +38,7 @@ from guantong.gateway.sources.opening import Sources
 from guantong.gateway.switch import Switch
 from guantong.gateway.tokens import Tokens
 from guantong.gateway.traces import Traces
+from guantong.kit.key_files import HeldKey
 from guantong.kit.settings import Settings
 from guantong.kit.shared_secrets import FILE as SHARED_SECRETS
 from guantong.kit.suites import SigningKey, suite
@@ -67,6 +69,8 @@ class Parts:
     traces: Traces
     log_url: str
     drain_s: float
+    key: HeldKey
+    ring: OwnRing
 
     def snapshot(self) -> Snapshot:
         """What this process counts, now."""
@@ -108,8 +112,8 @@ class Parts:
 def parts_of(settings: Settings, number: int) -> Parts:
     """The parts of gateway process ``number`` from the node's folder."""
     subject_key = _subject_key(settings.key_folder / "subject.key")
-    key = SigningKey.from_text((settings.key_folder / "node.key").read_text("utf-8").strip())
-    depot = Depot(settings.bundle_folder, {key.public.ref: key.public}, node=settings.node)
+    key, ring = HeldKey(settings.key_folder / PRESENT), OwnRing(settings.key_folder)
+    depot = Depot(settings.bundle_folder, ring, node=settings.node)
     ledger = Ledger(
         settings.spool_folder,
         f"gateway-{number}",
@@ -127,7 +131,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     meters = Meters()
     traces = Traces(settings.otlp_url, settings.node, f"gateway-{number}")
     url = settings.gateway_url.rstrip("/")
-    tokens = Tokens(settings.node, url, key, counts)
+    tokens = Tokens(settings.node, url, key, counts, ring=ring)
     shared = SharedSecrets(settings.key_folder / SHARED_SECRETS)
     national = NationalDoor(
         NationalCallers(subject_key, shared, counts), WRAPPINGS[settings.national_wrapping]
@@ -149,14 +153,14 @@ def parts_of(settings: Settings, number: int) -> Parts:
     )
     return Parts(
         gateway, depot, ledger, counts, sources, services, courier, meters, traces, settings.log_url,
-        settings.gateway_drain_s,
+        settings.gateway_drain_s, key, ring,
     )  # fmt: skip
 
 
 def check_keys(settings: Settings) -> None:
     """Raise OSError, ValueError or a GuantongError if the node's keys could not be used as they are now."""
     _subject_key(settings.key_folder / "subject.key")
-    SigningKey.from_text((settings.key_folder / "node.key").read_text("utf-8").strip())
+    own_keys(settings.key_folder)
     _answer_key(settings.key_folder / "answer.key")
 
 
@@ -240,6 +244,9 @@ async def _watch(parts: Parts, *, alerts: bool) -> None:
 
 
 async def _look(parts: Parts, *, alerts: bool) -> None:
+    # A key that was changed is taken over between two calls.
+    parts.key.renew()
+    parts.ring.renew()
     await _news(parts, await asyncio.to_thread(parts.depot.poll), alerts=alerts)
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from guantong.bundle.directory import node_key
+from guantong.bundle.directory import node_ring
 from guantong.bundle.types import Bundle
 from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.call import Call
@@ -59,9 +59,8 @@ def prove_receipt(
 
 
 def _signed(bundle: Bundle, node: str, receipt: bytes) -> Body:
-    key = node_key(bundle, node)
     statement = envelope.read(receipt)
-    statement.check({key.ref: key} if key else {})
+    statement.check(node_ring(bundle, node))
     if statement.kind != KIND:
         raise PeerAnswerNotProved(peer=node)
     return statement.body

@@ -19,8 +19,8 @@ from guantong.gateway.traces import HEADER, Trail
 from guantong.kit import clock, envelope, http_signatures
 from guantong.kit.doorkeeper import check_answer
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response
-from guantong.kit.suites import SigningKey, VerifyKey
+from guantong.kit.http_signatures import Request, Response, Verifier
+from guantong.kit.suites import SigningKey
 
 BUDGET = "guantong-budget-ms"
 PATH = "guantong-path"
@@ -130,7 +130,7 @@ class Relay:
         return Request(request.method, request.target_uri, {**headers, **signature})
 
 
-def _check(reply: Reply, request: Request, key: VerifyKey, peer: str) -> None:
+def _check(reply: Reply, request: Request, key: Verifier, peer: str) -> None:
     try:
         http_signatures.check_content_digest(reply.body, reply.headers.get("content-digest"))
         check_answer(Response(reply.status, reply.headers, request), key, peer)

@@ -8,7 +8,7 @@ minutes at this node alone; every gateway process can read it, and none has to r
 import base64
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -57,10 +57,14 @@ class TokenRequestWrong(GuantongError):
 class Tokens:
     """Gives out this node's tokens and reads them again."""
 
-    def __init__(self, node: str, url: str, key: SigningKey, counts: Counts) -> None:
+    def __init__(
+        self, node: str, url: str, key: SigningKey, counts: Counts, *, ring: Mapping[str, VerifyKey]
+    ) -> None:
+        """``key`` signs; any of ``ring`` may have signed what is read: tokens outlive a change of the key."""
         self._node = node
         self._audiences = (url, url + PATH)
         self._key = key
+        self._ring = ring
         self._counts = counts
         # Verifying costs an Ed25519 operation; what was verified is remembered, with the bundle that it was held against.
         self._read: dict[str, tuple[Claims, Bundle]] = {}
@@ -104,7 +108,7 @@ class Tokens:
         return claims.sub
 
     def _verified(self, token: str, now: int) -> Claims:
-        claims = tokens.read(token, self._key.public, at=now)
+        claims = _read_by(token, self._ring.values(), now)
         if claims.iss != self._node or not claims.is_for(self._audiences[0]):
             raise TokenInvalid
         return claims
@@ -157,9 +161,15 @@ def generation(application: Application) -> str:
 
 def _signed_by(application: Application, assertion: str, now: int) -> Claims:
     key = application_key(application)
-    for each in key.keys if isinstance(key, AnyOf) else [key] if isinstance(key, VerifyKey) else []:
+    return _read_by(
+        assertion, key.keys if isinstance(key, AnyOf) else [key] if isinstance(key, VerifyKey) else [], now
+    )
+
+
+def _read_by(token: str, keys: Iterable[VerifyKey], now: int) -> Claims:
+    for each in keys:
         try:
-            return tokens.read(assertion, each, at=now)
+            return tokens.read(token, each, at=now)
         except TokenInvalid:
             continue  # keys overlap while they are renewed
     raise TokenInvalid

@@ -100,7 +100,7 @@ def seal_written(kind: str, written: bytes, *keys: SigningKey) -> bytes:
     # Base64 needs no escapes, so a signature is canonical as it stands.
     signatures = [
         b'{"key":%b,"value":"%b"}' % (_quoted(key.public.ref), to_base64(key.sign(covered)).encode())
-        for key in keys
+        for key in [each.steady for each in keys]
     ]
     return b'%b%b,"kind":%b,"signatures":[%b]}' % (_HEAD, written, _quoted(kind), b",".join(signatures))
 

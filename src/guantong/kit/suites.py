@@ -134,6 +134,11 @@ class SigningKey:
         self.sign = self._secret.sign
         """``sign(data) -> signature``: 64 bytes in both suites."""
 
+    @property
+    def steady(self) -> "SigningKey":
+        """This key; of a key that may change under way, the one of this moment."""
+        return self
+
     @cached_property
     def public(self) -> VerifyKey:
         """The public half."""

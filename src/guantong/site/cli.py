@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "archive": ("guantong.site.commands.archive", "pack old records; --restore WRITER START puts them back"),
     "backup": ("guantong.site.commands.backup", "copy this node while it runs: FOLDER [--with-keys]"),
     "restore": ("guantong.site.commands.restore", "put a backup back: FOLDER"),
-    "rotate": ("guantong.site.commands.rotate", "change a key in two steps: log|witness"),
+    "rotate": ("guantong.site.commands.rotate", "change a key in two steps: log|witness|node"),
     "work": ("guantong.site.commands.work", "run the background worker"),
     "verify": ("guantong.evidence.verifying", "check proof files offline: FILE… --keys KEYS"),
 }

@@ -19,7 +19,7 @@ from guantong.journal.models import Receipt
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import VerifyKey
+from guantong.kit.keyrings import NodeKeys
 
 logger = logging.getLogger(__name__)
 
@@ -93,15 +93,15 @@ def take_in_handovers(*, by: Actor, at: datetime) -> int:
     return taken
 
 
-def receive_receipts(raws: list[str], *, sender: str, key: VerifyKey, by: Actor, at: datetime) -> int:
+def receive_receipts(raws: list[str], *, sender: str, keys: NodeKeys, by: Actor, at: datetime) -> int:
     """Take in the receipts of batches that another node shows; how many. Those that are not its own are left out."""
     del by, at  # the receipts say themselves who and when
     taken = 0
     for raw in raws:
         try:
             sealed = envelope.read(raw.encode())
-            sealed.check({key.ref: key})
             body = sealed.body
+            sealed.check(keys.at(clock.parse(body["at"])))
             is_its_own = sealed.kind == "guantong/receipt@v1" and queries.is_from(body, sender)
             if is_its_own and body["decision"] == "allow" and "batch" in body:
                 taken += _hand_over(body, envelope.digest(raw.encode()), clock.parse(body["at"]))

@@ -5,6 +5,7 @@ never leaves; ``sources.json`` (mode 0600) holds the addresses and passwords of 
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -13,6 +14,7 @@ import msgspec
 
 from guantong.bundle import enrolment
 from guantong.courier.client import SyncCourier
+from guantong.evidence.successions import Succession, TellingKeys, follow
 from guantong.exchange.errors import EdgeNotEnrolled, EnrolmentFailed
 from guantong.kit import durable
 from guantong.kit.errors import GuantongError
@@ -32,6 +34,56 @@ class EdgeHome(msgspec.Struct, frozen=True):
     node_key: str
     suite: str
     exchange_url: str
+    successions: list[Succession] = []
+    """How the node's key came to be ``node_key``, since it was changed."""
+
+
+class NodeRing(Mapping[str, VerifyKey]):
+    """The keys of the edge's node, by which bundles, orders and answers are believed; kept in ``edge.json``."""
+
+    def __init__(self, home: Path) -> None:
+        """EdgeNotEnrolled."""
+        self._home = home
+        facts = read_home(home)
+        self._keys = follow(facts.successions, VerifyKey.from_text(facts.node_key))
+        self.algorithm = self._keys.present.algorithm
+
+    def verify(self, data: bytes, signature: bytes, /) -> bool:
+        """Whether one of the keys signed ``data``."""
+        return any(key.verify(data, signature) for key in self.values())
+
+    def learn(self, told: bytes) -> bool:
+        """Take over what the node tells of its keys, if the one that we know leads there; whether there was news."""
+        try:
+            said = msgspec.json.decode(told, type=TellingKeys)
+            keys = follow(said.successions, VerifyKey.from_text(said.key))
+        except (msgspec.MsgspecError, GuantongError):
+            return False
+        if keys == self._keys or self._keys.present not in {
+            keys.present,
+            *(each.key for each in keys.former),
+        }:
+            return False
+        facts = msgspec.structs.replace(
+            read_home(self._home), node_key=said.key, successions=said.successions
+        )
+        keep_home(self._home, facts)
+        self._keys = keys
+        return True
+
+    def __getitem__(self, ref: str) -> VerifyKey:
+        return self._keys.now()[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys.now())
+
+    def __len__(self) -> int:
+        return len(self._keys.now())
+
+
+def keep_home(home: Path, facts: EdgeHome) -> None:
+    """Write what the edge was told to its folder."""
+    durable.replace(home / "edge.json", msgspec.json.format(msgspec.json.encode(facts), indent=2))
 
 
 def read_home(home: Path) -> EdgeHome:
@@ -77,7 +129,7 @@ def join(home: Path, node_url: str, *, edge: str, token: str, suite_name: str = 
         raise EnrolmentFailed(
             why_zh="节点的答复无法读取", why_en="the node's answer cannot be read"
         ) from fault
-    durable.replace(home / "edge.json", msgspec.json.format(msgspec.json.encode(told), indent=2))
+    keep_home(home, told)
     if not (home / "sources.json").exists():
         durable.replace(home / "sources.json", b"{}\n")
     return told

@@ -23,13 +23,14 @@ from guantong.bundle.types import Bundle
 from guantong.courier.client import Reply
 from guantong.courier.errors import PeerAnswerNotProved
 from guantong.exchange.desk import Answer, Report
-from guantong.exchange.edge.home import EdgeHome, read_home, read_key
+from guantong.exchange.edge.home import EdgeHome, NodeRing, read_home, read_key
 from guantong.exchange.edge.statements import Statements
 from guantong.exchange.ends import part_of
 from guantong.exchange.errors import PeerRefusedPosting, SaltMissing
 from guantong.exchange.events.delivering import Deliverer
 from guantong.exchange.mail.link import Line, Link, Peer
 from guantong.exchange.mail.room import Mailroom
+from guantong.exchange.mail.server import KEYS
 from guantong.exchange.node import Node
 from guantong.exchange.progress import progress_path, told
 from guantong.exchange.runner import Runner
@@ -38,7 +39,7 @@ from guantong.exchange.staging import DEFAULT_QUOTA, FolderStore
 from guantong.kit import clock
 from guantong.kit.durable import replace_news
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import VerifyKey, suite
+from guantong.kit.suites import suite
 
 POLL_S = 0.2
 REPORT_S = 2.0
@@ -54,10 +55,9 @@ class EdgeProcess:
         """EdgeNotEnrolled."""
         self.facts: EdgeHome = read_home(home)
         self._home = home
-        key, node_key = read_key(home), VerifyKey.from_text(self.facts.node_key)
+        key, self._keyring = read_key(home), NodeRing(home)
         chosen = suite(self.facts.suite)
         self._folder = home / "exchange"
-        self._keyring = {node_key.ref: node_key}
         self._statements = Statements(self._folder / "statements", key=key, suite=chosen)
         self._room = Mailroom(FolderStore(self._folder / "staging", quota=DEFAULT_QUOTA))
         self._node = Node(
@@ -73,7 +73,7 @@ class EdgeProcess:
         )
         self._depot = Depot(home / "bundle", self._keyring, node=self.facts.node, edge=self.facts.edge)
         self._depot.recover()
-        peer = Peer(self.facts.node, node_key, self.facts.exchange_url)
+        peer = Peer(self.facts.node, self._keyring, self.facts.exchange_url)
         self._line = Line(self.facts.edge, key, peer, timeout_s=30)
         self._link = Link(Line(self.facts.edge, key, peer), self._room, lambda: self._depot.bundle)
         self._runner = Runner(self._node, self._room)
@@ -124,7 +124,14 @@ class EdgeProcess:
             taken=orders.taken(folder),
             jobs=self._progress(bundle) if bundle else [],
         )
-        heard = msgspec.json.decode(self._asked("POST", "/v1/edge", msgspec.json.encode(told_)), type=Answer)
+        asking = msgspec.json.encode(told_)
+        try:
+            heard = msgspec.json.decode(self._asked("POST", "/v1/edge", asking), type=Answer)
+        except PeerAnswerNotProved:
+            # Has the node changed its key? Its statements say so, and the key that we know signed the first of them.
+            if not self._keyring.learn(self._line.fetch(KEYS)):
+                raise
+            heard = msgspec.json.decode(self._asked("POST", "/v1/edge", asking), type=Answer)
         self._keep_orders(heard.orders, folder)
         self._keep_salts(heard.salts)
         if bundle is None or heard.sequence > bundle.sequence:

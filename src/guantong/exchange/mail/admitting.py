@@ -1,10 +1,11 @@
 """May this posting pass here? Asked of every one that comes from another place, by the bundle of this moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from guantong.bundle import deciding
 from guantong.bundle.deciding import Stopped
-from guantong.bundle.directory import node_key, verify_key
+from guantong.bundle.directory import node_ring, verify_key
 from guantong.bundle.types import Bundle, Grant
 from guantong.exchange.decide import Permit, permit
 from guantong.exchange.ends import reads_at, whither
@@ -12,6 +13,7 @@ from guantong.exchange.errors import PostingRefused
 from guantong.exchange.mail.postings import Posting
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import VerifyKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def _from_our_edge(bundle: Bundle, posting: Posting, grant: Grant, sender: str) 
         raise PostingRefused(
             why_zh="该边缘代理不提供这一作业的数据", why_en="this edge does not serve the source of that job"
         )
-    _check_signed(posting, edge.key)
+    _check_signed(posting, _edge_ring(edge.key))
     if posting.body["node"] != bundle.node:
         raise PostingRefused(why_zh="清单所写节点不符", why_en="its manifest names another node")
     try:
@@ -69,8 +71,7 @@ def _check_passing(bundle: Bundle, posting: Posting, grant: Grant, sender: str) 
     is_from_there = bundle.routes.get(provider) == sender or (bundle.edge and sender == bundle.node)
     if not is_from_there:
         raise PostingRefused(why_zh="来向与路由不符", why_en="it does not come from where its provider is")
-    key = node_key(bundle, provider)
-    _check_signed(posting, key.to_text() if key else "")
+    _check_signed(posting, node_ring(bundle, provider))
     try:
         deciding.check_in_force(grant, clock.now())
     except Stopped as stop:
@@ -79,9 +80,16 @@ def _check_passing(bundle: Bundle, posting: Posting, grant: Grant, sender: str) 
         raise PostingRefused(why_zh="授权不含批量方式", why_en="its grant does not allow batches")
 
 
-def _check_signed(posting: Posting, key: str) -> None:
+def _edge_ring(key: str) -> Mapping[str, VerifyKey]:
+    """The key of an edge; none before it has enrolled."""
+    if not key:
+        return {}
+    known = verify_key(key)
+    return {known.ref: known}
+
+
+def _check_signed(posting: Posting, keys: Mapping[str, VerifyKey]) -> None:
     try:
-        known = verify_key(key)
-        posting.statement.check({known.ref: known})
+        posting.statement.check(keys)
     except GuantongError as fault:
         raise PostingRefused(why_zh="清单签名有误", why_en="its manifest is not signed rightly") from fault

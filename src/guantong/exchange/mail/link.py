@@ -26,8 +26,8 @@ from guantong.exchange.mail.server import CLOCK, Holding, next_for
 from guantong.kit import clock, http_signatures
 from guantong.kit.doorkeeper import check_answer
 from guantong.kit.errors import GuantongError
-from guantong.kit.http_signatures import Request, Response
-from guantong.kit.suites import SigningKey, VerifyKey
+from guantong.kit.http_signatures import Request, Response, Verifier
+from guantong.kit.suites import SigningKey
 
 TIMEOUT_S = 120.0
 FIRST_PAUSE_S = 0.5
@@ -42,7 +42,7 @@ class Peer:
     """Whom a place dials: its code, its key, and the address of its exchange."""
 
     code: str
-    key: VerifyKey
+    key: Verifier
     url: str
 
 
@@ -72,6 +72,10 @@ class Line:
         reply = self._courier.send(method, url, headers=request.headers, body=body, peer=self.peer.code)
         self._check(reply, request)
         return reply
+
+    def fetch(self, path: str) -> bytes:
+        """What the peer shows everybody, unproven. The courier's errors."""
+        return self._courier.send("GET", self.peer.url.rstrip("/") + path, peer=self.peer.code).body
 
     def close(self) -> None:
         """Close the connections that are kept for reuse."""

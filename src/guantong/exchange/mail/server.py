@@ -3,7 +3,7 @@
 ``POST /v1/postings`` hands one over, ``GET /v1/postings/next`` waits for one, ``POST /v1/postings/taken`` says that it
 is on disk, ``POST /v1/postings/refused`` that it will not be taken for now. For edges there are also ``POST
 /v1/edge`` (how it is; answered with orders and news), ``GET /v1/bundle`` and ``POST /v1/statements``. Requests are
-signed by the caller's key, answers by this node's.
+signed by the caller's key, answers by this node's. ``GET /v1/node-key`` tells everybody how the node's key was changed.
 """
 
 import asyncio
@@ -13,8 +13,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from guantong.bundle.directory import node_key, verify_key
+import msgspec
+
+from guantong.bundle.directory import door_key, verify_key
 from guantong.bundle.types import Bundle
+from guantong.evidence.successions import telling
 from guantong.exchange.desk import Desk
 from guantong.exchange.ends import whither
 from guantong.exchange.errors import PostingMisshapen, PostingRefused
@@ -44,6 +47,7 @@ from guantong.kit.doorkeeper import Doorkeeper, bound
 from guantong.kit.http_signatures import Request, Verifier
 
 CLOCK = "guantong-clock"
+KEYS = "/v1/node-key"
 LONGEST_WAIT_S = 20
 BODY_S = 120
 LARGEST_TELLING = 4 << 20
@@ -105,6 +109,8 @@ class Office:
     async def _served(self, head: Incoming, receive: Receive) -> Outgoing:
         if head.path == "/health":
             return as_json(200, {"status": "ok", "node": self._node.code})
+        if (head.method, head.path) == ("GET", KEYS):
+            return as_json(200, msgspec.to_builtins(await asyncio.to_thread(telling, self._node.keys)))
         door = self._doors.get((head.method, head.path))
         if door is None:
             known = any(path == head.path for _, path in self._doors)
@@ -222,7 +228,8 @@ def caller_key(bundle: Bundle, name: str) -> Verifier | None:
     edge = bundle.edges.get(name)
     if edge is not None:
         return verify_key(edge.key) if edge.key else None
-    return node_key(bundle, name) if bundle.routes.get(name) == name else None
+    node = bundle.nodes.get(name)
+    return door_key(node) if node and bundle.routes.get(name) == name else None
 
 
 class Holding:

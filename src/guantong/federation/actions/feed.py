@@ -25,7 +25,6 @@ from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
-from guantong.kit.suites import VerifyKey
 
 PATH = "/federation/feed"
 TIMEOUT_S = 60
@@ -149,10 +148,10 @@ def _change(version: ResourceVersion) -> Change:
 def _post(raw: bytes, head: chunks.Head, neighbour: Node) -> chunks.Answer:
     """Hand a chunk over; the answer may say that it was refused. Errors as of a message."""
     status, answer = post(raw, neighbour)
-    key = VerifyKey.from_text(neighbour.node_key)
+    keys = queries.keys_of(neighbour).now()
     if status in {200, 409}:
         try:
-            return chunks.read_answer(answer, about=head.digest, node=neighbour.code, key=key)
+            return chunks.read_answer(answer, about=head.digest, node=neighbour.code, keys=keys)
         except AnswerWrong:
             if status == 200:
                 raise

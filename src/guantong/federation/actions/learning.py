@@ -30,7 +30,6 @@ from guantong.journal.actions import enqueue, raise_alert, record
 from guantong.journal.types import Actor, Subject
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
-from guantong.kit.suites import VerifyKey
 from guantong.sharing.models import Grant
 
 PAUSE_S = 60
@@ -48,7 +47,7 @@ def receive(raw: bytes, *, settings: Settings, at: datetime) -> tuple[chunks.Ans
         raise ChunkWrong(
             why_zh="不是相邻节点发给本节点的", why_en="it is not from a neighbour, or not for this node"
         )
-    chunks.believe(sealed, head, body, VerifyKey.from_text(sender.node_key))
+    chunks.believe(sealed, head, body, queries.keys_of(sender).now())
     by = Actor("node", sender.code, sender.title, sender.code)
     try:
         answer = _take_in(head, body, sender, by=by, at=at)

@@ -19,6 +19,7 @@ from guantong.dispatch import actions as dispatch
 from guantong.federation import queries
 from guantong.federation.actions import feed, joining
 from guantong.federation.actions.standards import learn_standards
+from guantong.federation.cards import read_card
 from guantong.federation.errors import (
     MessageMisrouted,
     MessageNotEntitled,
@@ -98,10 +99,18 @@ def send_outbox(row: OutboxMessage, *, settings: Settings, at: datetime) -> None
         to=row.payload["to"],
         topic=row.payload["topic"],
         is_for_route=row.topic == "route.message",
-        payload=row.payload["payload"],
+        payload=_with_own_card(row.payload["topic"], row.payload["payload"]),
         sent_at=clock.rfc3339(at),
     )
     post(seal(message, settings), queries.next_hop(message.to))
+
+
+def _with_own_card(topic: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Cards go with this node's own as it is now: by it a neighbour that was away knows the key that signs the message."""
+    if topic != "node.cards":
+        return payload
+    own = queries.own().card
+    return {**payload, "cards": [*(card for card in payload["cards"] if card != own), own]}
 
 
 def seal(message: Message, settings: Settings) -> bytes:
@@ -161,8 +170,7 @@ def _believed(raw: bytes) -> tuple[Message, Node]:
         sealed = envelope.read(raw)
         message = msgspec.convert(sealed.body, Message)
         sender = queries.confirmed(message.sender)
-        key = VerifyKey.from_text(sender.node_key)
-        sealed.check({key.ref: key})
+        sealed.check(_keys_for(message, sender))
     except msgspec.ValidationError as error:
         raise MessageWrong(why_zh="格式有误", why_en="its form is wrong") from error
     except GuantongError as error:
@@ -170,6 +178,16 @@ def _believed(raw: bytes) -> tuple[Message, Node]:
     if sealed.kind != KIND:
         raise MessageWrong(why_zh="不是节点消息", why_en="it is not a message between nodes")
     return message, sender
+
+
+def _keys_for(message: Message, sender: Node) -> Mapping[str, VerifyKey]:
+    """The sender's keys; also those on a newer card of its own that it brings, if the key that we know leads there."""
+    keys = queries.keys_of(sender).now()
+    cards = message.payload.get("cards") if message.topic == "node.cards" else None
+    for text in cards if isinstance(cards, list) else []:
+        if isinstance(text, str) and f'"code":"{sender.code}"' in text:
+            keys = {**keys, **joining.keys_following(read_card(text.encode()), sender)}
+    return keys
 
 
 def _apply(message: Message, *, by: Actor, at: datetime) -> None:
@@ -214,8 +232,8 @@ def _neighbour(message: Message) -> Node:
 def _request_filed(message: Message, *, by: Actor, at: datetime) -> None:
     filing = msgspec.convert(message.payload, Filing)
     _entitle(message, filing.consumer_node)
-    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
-    sharing.receive_request(filing, own=message.to, key=key, by=by, at=at)
+    keys = queries.keys_of(queries.confirmed(message.sender)).now()
+    sharing.receive_request(filing, own=message.to, keys=keys, by=by, at=at)
 
 
 def _request_decided(message: Message, *, by: Actor, at: datetime) -> None:
@@ -261,9 +279,8 @@ def _grant_revoked(message: Message, *, by: Actor, at: datetime) -> None:
 
 def _grant_agreement(message: Message, *, by: Actor, at: datetime) -> None:
     signed = msgspec.convert(message.payload, SignedAgreement)
-    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
-    own = VerifyKey.from_text(queries.own().node_key)
-    sharing.receive_agreement(signed, sender=message.sender, keys=[key, own], by=by, at=at)
+    keys = queries.keys_of(queries.confirmed(message.sender)).now()
+    sharing.receive_agreement(signed, sender=message.sender, keys=keys, by=by, at=at)
 
 
 def _grant_changed(message: Message, *, by: Actor, at: datetime) -> None:
@@ -336,9 +353,9 @@ def _batch_told(message: Message, *, by: Actor, at: datetime) -> None:
 
 
 def _batch_receipts(message: Message, *, by: Actor, at: datetime) -> None:
-    key = VerifyKey.from_text(queries.confirmed(message.sender).node_key)
+    keys = queries.keys_of(queries.confirmed(message.sender))
     raws = msgspec.convert(message.payload["receipts"], list[str])
-    dispatch.receive_receipts(raws, sender=message.sender, key=key, by=by, at=at)
+    dispatch.receive_receipts(raws, sender=message.sender, keys=keys, by=by, at=at)
 
 
 HANDLERS: Mapping[str, Callable[..., None]] = {

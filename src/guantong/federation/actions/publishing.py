@@ -17,6 +17,7 @@ from guantong.catalog.errors import ContentWrong
 from guantong.catalog.models import Link
 from guantong.catalog.types import ResourceContent
 from guantong.dispatch import queries as dispatch
+from guantong.evidence.successions import own_keys
 from guantong.federation import queries
 from guantong.federation.keys import node_key
 from guantong.federation.models import Node, PublishedBundle, Relation
@@ -58,12 +59,13 @@ def publish_bundle(settings: Settings, *, because: str, by: Actor, at: datetime)
 
 def _left_in_depot(settings: Settings) -> list[int]:
     """The sequences of the bundles that lie in the depot and are ours; 0 for what is missing or is not."""
-    key = node_key(settings).public
+    keys = own_keys(settings.key_folder)
+    known = {each.key.ref: each.key for each in keys.former} | dict(keys.now())
     found = [0]
     for name in (OFFERED, ACCEPTED):
         try:
             raw = (settings.bundle_folder / name).read_bytes()
-            found.append(open_bundle(raw, {key.ref: key}, node=settings.node, floor=0).sequence)
+            found.append(open_bundle(raw, known, node=settings.node, floor=0).sequence)
         except (FileNotFoundError, BundleRefused):
             continue
     return found
@@ -104,11 +106,14 @@ def compile_bundle(settings: Settings, *, sequence: int, by: Actor, at: datetime
 
 
 def _node(node: Node) -> bundle.Node:
+    keys = queries.keys_of(node)
     is_near = node.relation in {Relation.SELF, Relation.PARENT, Relation.CHILD}
     return bundle.Node(
         code=node.code,
         name=node.title,
         key=node.node_key,
+        coming=keys.coming.to_text() if keys.coming else "",
+        former=[bundle.FormerKey(key=each.key.to_text(), until=each.until) for each in keys.former],
         log_key=node.log_key,
         witness_key=node.witness_key,
         gateway_url=node.gateway_url if is_near else "",

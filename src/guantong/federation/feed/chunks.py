@@ -6,7 +6,7 @@ moves its position.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -107,10 +107,10 @@ def split(raw: bytes) -> tuple[envelope.Envelope, Head, bytes]:
         raise ChunkWrong(why_zh=error.sentence("zh"), why_en=error.sentence("en")) from error
 
 
-def believe(sealed: envelope.Envelope, head: Head, body: bytes, key: VerifyKey) -> None:
-    """:class:`ChunkWrong` unless ``key`` signed the head and the head speaks of this body."""
+def believe(sealed: envelope.Envelope, head: Head, body: bytes, keys: Mapping[str, VerifyKey]) -> None:
+    """:class:`ChunkWrong` unless one of ``keys`` signed the head and the head speaks of this body."""
     try:
-        sealed.check({key.ref: key})
+        sealed.check(keys)
     except GuantongError as error:
         raise ChunkWrong(why_zh=error.sentence("zh"), why_en=error.sentence("en")) from error
     if envelope.digest(body, _suite_of(head.digest)) != head.digest:
@@ -137,11 +137,11 @@ def seal_answer(answer: Answer, key: SigningKey) -> bytes:
     return envelope.seal(ANSWER, msgspec.to_builtins(answer), key)
 
 
-def read_answer(raw: bytes, *, about: str, node: str, key: VerifyKey) -> Answer:
+def read_answer(raw: bytes, *, about: str, node: str, keys: Mapping[str, VerifyKey]) -> Answer:
     """The neighbour's answer to the chunk of that digest; :class:`AnswerWrong` if it is not that."""
     try:
         sealed = envelope.read(raw)
-        sealed.check({key.ref: key})
+        sealed.check(keys)
         answer = msgspec.convert(sealed.body, Answer)
     except (GuantongError, msgspec.ValidationError) as error:
         raise AnswerWrong(node=node) from error

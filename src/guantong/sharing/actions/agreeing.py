@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ from guantong.evidence.agreements import AgreementWrong, check_agreement, check_
 from guantong.identity.queries import holds
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
-from guantong.kit import canonical, clock
+from guantong.kit import canonical, clock, envelope
+from guantong.kit.envelope import NotAnEnvelope
 from guantong.kit.suites import VerifyKey
 from guantong.sharing.agreements.document import draw
-from guantong.sharing.agreements.keys import node_key
+from guantong.sharing.agreements.keys import own_ring
 from guantong.sharing.agreements.statements import agreement_of
 from guantong.sharing.errors import NotYourGrant
 from guantong.sharing.models import Agreement, Grant, Paper, Request
@@ -52,9 +53,9 @@ def agree(terms: dict[str, Any], request: Request, *, by: Actor, at: datetime) -
 
 @transaction.atomic
 def receive_agreement(
-    signed: SignedAgreement, *, sender: str, keys: Sequence[VerifyKey], by: Actor, at: datetime
+    signed: SignedAgreement, *, sender: str, keys: Mapping[str, VerifyKey], by: Actor, at: datetime
 ) -> None:
-    """Keep an agreement of which the provider's node tells; a repeat changes nothing. ``keys``: its node's, and ours.
+    """Keep an agreement of which the provider's node tells; a repeat changes nothing. ``keys``: its node's.
 
     The pledge in it must be one that this node signed itself. AgreementWrong, or an envelope's faults.
     """
@@ -63,8 +64,9 @@ def receive_agreement(
     except binascii.Error as error:
         raise AgreementWrong(why_zh="文书无法读取", why_en="its document cannot be read") from error
     raw = signed.statement.encode()
-    body = check_agreement(raw, {key.ref: key for key in keys}, document)
-    check_pledge(canonical.dumps(body["pledge"]), {node_key().public.ref: node_key().public})
+    own = _keys_of_pledge(raw)
+    body = check_agreement(raw, {**keys, **own}, document)
+    check_pledge(canonical.dumps(body["pledge"]), own)
     if body["node"] != sender or body["grant"] != signed.grant or not signed.grant.startswith(f"GX{sender}"):
         raise AgreementWrong(why_zh="不是该节点的授权", why_en="it is not for a grant of that node")
     _keep(signed.grant, raw, document, by=by, at=at)
@@ -81,6 +83,14 @@ def attach_paper(grant: Grant, paper: Paper, *, by: Actor, at: datetime) -> Agre
     about = {"paper": paper.number, "digest": paper.digest, "agreement": agreement.digest}
     record("agreement.paper", by=by, at=at, subject=Subject("grant", grant.code), details=about)
     return agreement
+
+
+def _keys_of_pledge(raw: bytes) -> Mapping[str, VerifyKey]:
+    """The keys by which this node may have signed the pledge within an agreement, when it says that it was made."""
+    try:
+        return own_ring(envelope.read(raw).body["pledge"]["body"]["at"])
+    except (NotAnEnvelope, LookupError, TypeError, ValueError):
+        return {}
 
 
 def _keep(grant: str, statement: bytes, document: bytes, *, by: Actor, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """Asking for data: at the consumer's node, and as it arrives at the provider's."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -133,11 +133,11 @@ def renew(
 
 @transaction.atomic
 def receive_request(
-    filing: Filing, *, own: str, key: VerifyKey | None = None, by: Actor, at: datetime
+    filing: Filing, *, own: str, keys: Mapping[str, VerifyKey] | None = None, by: Actor, at: datetime
 ) -> Request:
     """Take in a request that another node filed for a resource of ours (``own``); a repeat changes nothing.
 
-    ``key`` is that of the consumer's node, which must have signed the pledge.
+    ``keys`` are those of the consumer's node, of which one must have signed the pledge.
     Only what the consumer's node may say is taken from it. Whose the resource is, we know ourselves.
     """
     found = Request.objects.filter(uuid=filing.uuid).first()
@@ -150,8 +150,8 @@ def receive_request(
     prefix = f"SQ{filing.consumer_node}"
     if not filing.number.startswith(prefix) or Request.objects.filter(number=filing.number).exists():
         raise NumberTaken(number=filing.number, node=filing.consumer_node)
-    if key is not None:
-        demand_pledged(filing, key)
+    if keys is not None:
+        demand_pledged(filing, keys)
     demand_own_organisation(filing.consumer, node=filing.consumer_node)
     demand_free_codes(filing.applications, node=filing.consumer_node)
     for review in filing.reviews:

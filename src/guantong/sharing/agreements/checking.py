@@ -1,15 +1,17 @@
 """Whether what another node brings is a pledge to this very request."""
 
+from collections.abc import Mapping
+
 from guantong.evidence.agreements import AgreementWrong, check_pledge, digest_of
 from guantong.kit.suites import VerifyKey
 from guantong.sharing.agreements.statements import ASKED
 from guantong.sharing.types import Filing
 
 
-def demand_pledged(filing: Filing, key: VerifyKey) -> None:
-    """AgreementWrong, or an envelope's fault, unless the filing's pledge is signed with ``key`` and asks what it asks."""
+def demand_pledged(filing: Filing, keys: Mapping[str, VerifyKey]) -> None:
+    """AgreementWrong, or an envelope's fault, unless the filing's pledge is signed with one of ``keys`` and asks what it asks."""
     raw = filing.pledge_statement.encode()
-    body = check_pledge(raw, {key.ref: key})
+    body = check_pledge(raw, keys)
     same = [(body.get(name), getattr(filing, name)) for name in ("number", "consumer", "pledged_by")]
     same += [(body.get("request"), filing.uuid), (body.get("node"), filing.consumer_node)]
     asked = body.get("asked") or {}

@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 from django.conf import settings
 
+from guantong.evidence.successions import own_keys
+from guantong.kit import clock
 from guantong.kit.key_files import load_key, write_secret
-from guantong.kit.suites import SigningKey, suite
+from guantong.kit.suites import SigningKey, VerifyKey, suite
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")
 
@@ -14,6 +17,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")
 def node_key() -> SigningKey:
     """The key of this node, which vouches for its organisations' keys."""
     return load_key(settings.NODE.key_folder / "node.key")
+
+
+def own_ring(claimed: str) -> Mapping[str, VerifyKey]:
+    """The keys by which this node may have signed what claims the moment ``claimed`` (RFC 3339)."""
+    return own_keys(settings.NODE.key_folder).at(clock.parse(claimed))
 
 
 def organisation_key(code: str) -> SigningKey:
