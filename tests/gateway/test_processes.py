@@ -42,7 +42,7 @@ def check_chains(station: Station, writer: str = "gateway-0") -> Counter[str]:
             continue
         body = statement.body
         assert (body["n"] - 1, body["prev"]) == last[body["chain"]]
-        last[body["chain"]] = (body["n"], envelope.digest(spooled.record))
+        last[body["chain"]] = (body["n"], envelope.digest(statement.signed))
         calls[body["call"]] += 1
     return calls
 

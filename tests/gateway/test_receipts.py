@@ -1,6 +1,7 @@
 """Chains that survive restarts and full disks, and receipts that tell nothing they should not."""
 
 import asyncio
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,39 @@ async def test_receipts_of_one_grant_are_numbered_and_linked(ledger: Ledger, tmp
     links = on_disk(tmp_path)
     assert [link[1] for link in links] == [*range(1, 51), 1, 2]
     assert {link[0] for link in links} == {f"{cast.G_PERSONS}/gateway-0", "-/gateway-0"}
-    raws = [spooled.record for spooled in spool.read(tmp_path, "gateway-0")]
-    assert [link[2] for link in links[1:50]] == [envelope.digest(raw) for raw in raws[:49]]
+    statements = [envelope.read(spooled.record) for spooled in spool.read(tmp_path, "gateway-0")]
+    assert [link[2] for link in links[1:50]] == [envelope.digest(each.signed) for each in statements[:49]]
+
+
+@pytest.mark.parametrize("suite", [INTERNATIONAL, NATIONAL])
+async def test_receipts_of_one_moment_share_a_signature_and_each_stands_for_itself(
+    tmp_path: Path, suite: Suite
+) -> None:
+    key = suite.generate("511600.guantong.example/node")
+    ledger = Ledger(tmp_path, "gateway-0", node=cast.CITY, key=key, suite=suite, subject_key=b"s" * 32)
+    asked = ledger.asked(cast.call())
+    raws = await asyncio.gather(*(ledger.write("provider", asked, BUNDLE, DONE) for _ in range(40)))
+    alone = await ledger.write("provider", asked, BUNDLE, DONE)
+    ledger.close()
+    statements = [envelope.read(raw) for raw in (*raws, alone)]
+    for statement in statements:
+        statement.check({key.public.ref: key.public})
+    assert len({statement.signatures[0].value for statement in statements[:-1]}) == 1
+    assert statements[-1].signatures[0].batch is None
+    assert [link.n for raw in raws if (link := link_of(raw))] == [*range(1, 41)]
+    assert examine(link for raw in (*raws, alone) if (link := link_of(raw))) == []
+    assert max(map(len, raws)) < 2048
+
+
+async def test_who_gives_up_leaves_a_receipt_all_the_same(ledger: Ledger, tmp_path: Path) -> None:
+    asked = ledger.asked(cast.call())
+    tasks = [asyncio.create_task(ledger.write("provider", asked, BUNDLE, DONE)) for _ in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(done[1], asyncio.CancelledError)
+    assert [number for _, number, _ in on_disk(tmp_path)] == [1, 2, 3]
+    assert (await write(ledger))[0]["n"] == 4
 
 
 @pytest.mark.parametrize("mark", ["kept", "lost", "torn", "old"])
@@ -108,12 +140,11 @@ async def test_a_full_disk_leaves_no_gap(
 ) -> None:
     await write(ledger, 2)
 
-    async def full(_: bytes) -> None:
-        await asyncio.sleep(0)
-        raise SpoolFailed(why="no space left on device")
+    def full(_: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger._spool, "append", full)
+        patched.setattr(ledger._spool, "_write_frames", full)
         outcomes = await asyncio.gather(
             *(ledger.write("provider", ledger.asked(cast.call()), BUNDLE, DONE) for _ in range(3)),
             return_exceptions=True,

@@ -19,7 +19,8 @@ _KEPT_BYTES = 16
 class Link:
     """What one receipt says of its place: its chain, its number (from 1), the digest of the one before, its own digests.
 
-    ``digests`` has the receipt's digest in every suite, because the next receipt may name it in either.
+    ``digests`` has the receipt's digest in every suite, because the next receipt may name it in either; of the whole record and
+    of what is signed in it, because receipts that are signed together name what was signed.
     """
 
     chain: str
@@ -57,9 +58,10 @@ def link_of(raw: bytes) -> Link | None:
         return None
     if not (prev is None or isinstance(prev, str)):
         return None
-    return Link(
-        chain, number, prev, tuple(envelope.digest(raw, suite) for suite in (INTERNATIONAL, NATIONAL))
-    )
+    named = [
+        envelope.digest(part, suite) for part in (raw, sealed.signed) for suite in (INTERNATIONAL, NATIONAL)
+    ]
+    return Link(chain, number, prev, tuple(named))
 
 
 @dataclass(slots=True)

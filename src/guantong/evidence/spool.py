@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -125,6 +125,17 @@ class Spool:
             # Once this turn of the loop is over: those that append within it wake the writer once.
             loop.call_soon(self._hand_over)
         await done
+
+    def append_together(self, records: Sequence[bytes]) -> "list[asyncio.Future[None]]":
+        """Hand several records over at once; each future is done when its record is on disk, or has SpoolFailed."""
+        loop = asyncio.get_running_loop()
+        waiting: list[tuple[bytes, Done]] = [(_checked(record), loop.create_future()) for record in records]
+        futures = [done for _, done in waiting if isinstance(done, asyncio.Future)]
+        try:
+            self._add(waiting)
+        except SpoolFailed as failed:
+            _tell([done for _, done in waiting], failed)
+        return futures
 
     def append_now(self, record: bytes) -> None:
         """The same for synchronous code: block until ``record`` is on disk."""

@@ -1,10 +1,11 @@
 """凭证: the signed trace of every call, durable before its answer leaves.
 
 The receipts of one grant written by one process form a chain: they are numbered, and each names the digest of
-the one before, so that a missing one shows. A node that was restored begins new chains. Receipts of refusals
+what was signed in the one before, so that a missing one shows. A node that was restored begins new chains. Receipts of refusals
 without a known grant share the chain ``-``.
 """
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -23,7 +24,7 @@ from guantong.gateway.call import Call, Consumer
 from guantong.gateway.metrics import Tally
 from guantong.gateway.steps import Steps
 from guantong.gateway.usage import Day, Days
-from guantong.kit import canonical, clock, envelope
+from guantong.kit import batches, canonical, clock, envelope
 from guantong.kit.durable import replace_news
 from guantong.kit.suites import SigningKey, Suite
 
@@ -56,6 +57,16 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     digest: str
     subject: str
     steps: int = 0
+
+
+# A signed receipt, and when it is on disk.
+_Signed = tuple[bytes, "asyncio.Future[None]"]
+
+
+def _forget(durable: "asyncio.Future[None]") -> None:
+    """Whether it was written matters to nobody any more."""
+    if not durable.cancelled():
+        durable.exception()
 
 
 class _Provider(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +135,7 @@ class Ledger:
         self._chains: dict[str, tuple[int, str | None]] = {}
         self._steps = Steps()
         self._mask_salts: dict[str, bytes] = {}
+        self._gathered: list[tuple[bytes, asyncio.Future[_Signed]]] = []
         self._in_flight = 0
         self._is_stale = False
         self.refusals = Tally()
@@ -182,18 +194,38 @@ class Ledger:
         self._refresh()
         number, receipt.prev = self._chains.get(receipt.chain, (0, None))
         receipt.n = number + 1
-        raw = envelope.seal_written(KIND, canonical.dumps_typed(receipt), self._key)
-        self._chains[receipt.chain] = (receipt.n, self.digest(raw))
+        written = canonical.dumps_typed(receipt)
+        # The next one names what is signed here, so that both can be signed together.
+        self._chains[receipt.chain] = (receipt.n, self.digest(envelope.pae(KIND, written)))
+        loop = asyncio.get_running_loop()
+        signed: asyncio.Future[_Signed] = loop.create_future()
+        # Nothing is awaited between taking the number and gathering: order on disk is chain order.
+        self._gathered.append((written, signed))
+        if len(self._gathered) == 1:
+            # Once this turn of the loop is over: what is written within it shares one signature.
+            loop.call_soon(self._sign)
         self._in_flight += 1
         try:
-            # Nothing is awaited between taking the number and queueing: order on disk is chain order.
-            await self._spool.append(raw)
+            raw, durable = await signed
+            await durable
         except SpoolFailed:
             self._is_stale = True
             raise
         finally:
             self._in_flight -= 1
         return raw
+
+    def _sign(self) -> None:
+        """Sign what was gathered, and hand it to the spool in the same order."""
+        gathered, self._gathered = self._gathered, []
+        for start in range(0, len(gathered), batches.LARGEST):
+            part = gathered[start : start + batches.LARGEST]
+            raws = envelope.seal_together(KIND, [written for written, _ in part], self._key)
+            for raw, durable, (_, signed) in zip(raws, self._spool.append_together(raws), part, strict=True):
+                if signed.done():
+                    durable.add_done_callback(_forget)  # whoever waited has gone; the record stays
+                else:
+                    signed.set_result((raw, durable))
 
     def _refresh(self) -> None:
         """After a failed write the chains are what the disk says, not what memory hoped."""
@@ -256,11 +288,12 @@ class Ledger:
             offset = spooled.next_offset
             statement = envelope.read(spooled.record)
             if statement.kind == KIND:
-                self._remember(statement.body, spooled.record, days)
+                self._remember(statement, days)
         replace_news(mark, json.dumps({"offset": offset, "chains": self._chains, "days": days.as_dict()}))
         return days.as_dict()
 
-    def _remember(self, body: Mapping[str, Any], raw: bytes, days: Days) -> None:
-        self._chains[body["chain"]] = (body["n"], self.digest(raw))
+    def _remember(self, statement: envelope.Envelope, days: Days) -> None:
+        body = statement.body
+        self._chains[body["chain"]] = (body["n"], self.digest(statement.signed))
         if body["decision"] == "allow":
             days.count(body["grant"], body["rows"], clock.parse(body["at"]))

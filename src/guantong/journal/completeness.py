@@ -141,13 +141,19 @@ def _flaws(within: QuerySet[Receipt]) -> list[Flaw]:
     rows = within.annotate(
         before=Window(Lag("number"), **order),
         before_digest=Window(Lag("digest"), **order),
+        before_content=Window(Lag("content"), **order),
         before_id=Window(Lag("id"), **order),
     )
     is_next = Q(number=F("before") + 1)
     odd = rows.filter(
         Q(number__gt=F("before") + 1)
         | Q(number=F("before"))
-        | (is_next & ~Q(previous=F("before_digest")) & ~Q(previous__startswith="sm3:"))
+        | (
+            is_next
+            & ~Q(previous=F("before_digest"))
+            & ~Q(previous=F("before_content"))
+            & ~Q(previous__startswith="sm3:")
+        )
     )
     columns = ("chain", "number", "id", "before", "before_id")
     found = []

@@ -125,6 +125,8 @@ class Receipt(models.Model):
     previous = models.CharField(max_length=80, blank=True)
     """The digest of the one before, as the receipt names it."""
     raw = models.BinaryField()
+    content = models.CharField(max_length=80, default="", blank=True)
+    """Digest of what is signed in ``raw``: the next receipt of the chain names it, older ones named ``digest``."""
 
     class Meta:
         verbose_name = "凭证"

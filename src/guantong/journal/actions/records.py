@@ -191,6 +191,7 @@ def _receipt(sealed: envelope.Envelope) -> Receipt:
         chain=body.get("chain") or "",
         number=body["n"] if type(body.get("n")) is int else 0,
         previous=body.get("prev") or "",
+        content=envelope.digest(sealed.signed),
         raw=sealed.raw,
     )
 
