@@ -27,9 +27,11 @@ def differences(before: ResourceContent | None, after: ResourceContent | None) -
     found = [
         Difference("changed", field, old.get(field), new.get(field))
         for field in ResourceContent.__struct_fields__
-        if field not in {"items", "extension"} and _said(old.get(field)) != _said(new.get(field))
+        if field not in {"items", "extension", "operations"}
+        and _said(old.get(field)) != _said(new.get(field))
     ]
     found += _extension(old.get("extension") or {}, new.get("extension") or {})
+    found += _operations(old.get("operations") or {}, new.get("operations") or {})
     return [*found, *_items(old.get("items", []), new.get("items", []))]
 
 
@@ -39,6 +41,22 @@ def _extension(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]
+
+
+def _operations(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
+    """Of the interface: each operation, and of one that changed each part; parameters and places one by one."""
+    found = []
+    for name in dict.fromkeys([*old, *new]):
+        was, now = old.get(name), new.get(name)
+        if was is None or now is None:
+            found.append(Difference("removed" if now is None else "added", "operation", was, now, name))
+            continue
+        found += [
+            Difference("changed", f"operation.{part}", was.get(part), now.get(part), name)
+            for part in dict.fromkeys([*was, *now])
+            if _said(was.get(part)) != _said(now.get(part))
+        ]
+    return found
 
 
 def _items(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[Difference]:

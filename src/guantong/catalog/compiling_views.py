@@ -148,6 +148,8 @@ def changes(request: HttpRequest, code: str) -> HttpResponse:
 
 def _readable(found: Difference) -> Difference:
     """The same in the words of the guide's columns."""
+    if found.field.startswith("operation"):
+        return found  # no column of the guide's speaks of interfaces
     columns = {column.field: column for column in COLUMNS}
 
     def said(value: Any) -> Any:

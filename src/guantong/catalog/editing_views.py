@@ -6,6 +6,7 @@ The form is one more way of writing the guide's columns: what is typed is read a
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -87,6 +88,7 @@ def _edit(request: HttpRequest, person: Person, resource: Resource | None) -> Ht
     content, faults = _judged(columns, rows)
     if content is None:
         return _page(request, resource, columns, rows, faults)
+    content = _with_interface(content, resource)
     try:
         made = actions.draft(content, node=settings.NODE.node, by=actor(person), at=clock.now())
     except GuantongError as error:
@@ -96,6 +98,14 @@ def _edit(request: HttpRequest, person: Person, resource: Resource | None) -> Ht
         return _page(request, resource, columns, rows, [Fault(2, column, field, "", zh, en)])
     messages.success(request, gettext("The draft has been saved."))
     return redirect("resource", code=made.code)
+
+
+def _with_interface(content: ResourceContent, resource: Resource | None) -> ResourceContent:
+    """The form says nothing of the interface: that stays as it is, and has a page of its own."""
+    if resource is None:
+        return content
+    now = actions.read_content(resource.draft) if resource.draft else resource.latest
+    return msgspec.structs.replace(content, operations=now.operations) if now else content
 
 
 def _said(resource: Resource | None, columns: list[Column]) -> list[list[str]]:

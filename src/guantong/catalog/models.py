@@ -294,6 +294,8 @@ class Link(models.Model):
     fresh = models.CharField(max_length=120, blank=True)
     max_rows = models.IntegerField(default=20)
     linked_at = models.DateTimeField()
+    service = models.JSONField(default=dict)
+    """Of an interface: how it is asked; see :class:`guantong.catalog.links.types.ServiceTerms`."""
 
     class Meta:
         verbose_name = "挂接"
@@ -303,8 +305,13 @@ class Link(models.Model):
 
     @classmethod
     def served(cls) -> "models.QuerySet[Link]":
-        """Those whose data the gateway and batches serve; interfaces are catalogued and watched, not yet served."""
+        """Those whose rows or files the gateway and batches serve."""
         return cls.objects.exclude(dialect=INTERFACE)
+
+    @classmethod
+    def interfaces(cls) -> "models.QuerySet[Link]":
+        """Those to HTTP interfaces, which are served as far as their entries declare operations."""
+        return cls.objects.filter(dialect=INTERFACE)
 
     @property
     def kind(self) -> Kind:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
 from django.db.models import F, Max, Q, QuerySet
 
+from guantong.bundle.services import Service
 from guantong.catalog.errors import ResourceUnknown, TermsNotMet
-from guantong.catalog.models import Need, Numbering, Resource, ResourceVersion, State, Yield
+from guantong.catalog.links.types import NO_HEALTH_PATH, ServiceTerms
+from guantong.catalog.models import Link, Need, Numbering, Resource, ResourceVersion, State, Yield
 from guantong.catalog.standards import telling
 from guantong.catalog.types import CodeListTerms, ElementTerms, ResourceContent
 from guantong.identity.models import Organisation, Person
@@ -138,6 +141,28 @@ def callable_versions(node: str, *, granted: list[str]) -> Iterator[ResourceVers
     yield from live.filter(resource__node=node, resource__link__isnull=False).iterator(chunk_size=500)
     for start in range(0, len(granted), 500):
         yield from live.filter(resource__code__in=granted[start : start + 500])
+
+
+def compiled_services() -> dict[str, Service]:
+    """How the interfaces of this node's entries are reached; of those that declare no operations, nothing is served."""
+    found = {}
+    for link in Link.interfaces().select_related("resource"):
+        content = link.resource.live
+        if content is None or not content.operations:
+            continue
+        told = msgspec.convert(link.service, ServiceTerms)
+        found[link.resource.code] = Service(
+            resource=link.resource.code,
+            source=link.source,
+            timeout_ms=told.timeout_ms,
+            attempts=told.attempts,
+            breaker_failures=told.breaker_failures,
+            breaker_rest_s=told.breaker_rest_s,
+            cache_s={name: each.cache_s for name, each in content.operations.items() if each.cache_s},
+            response_headers=told.response_headers,
+            health="" if link.table == NO_HEALTH_PATH else link.table,
+        )
+    return found
 
 
 def latest_of(resources: list[int]) -> dict[int, ResourceContent]:

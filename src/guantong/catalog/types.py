@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from guantong.catalog.errors import ContentWrong
+from guantong.catalog.interfaces import checking
+from guantong.catalog.interfaces.types import OperationContent
 
 SharingType = Literal["unconditional", "conditional", "not_shared"]
 UpdateCycle = Literal[
@@ -94,7 +96,8 @@ class ResourceContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``sharing_condition`` and ``sharing_terms`` state the condition of conditional sharing, in words and so that a
     program can tell; ``sharing_basis`` cites the law that "not shared" rests on; ``lookups`` are the declared
     combinations of key items by which rows may be asked for; ``classification`` names 类, 项, 目, 细目;
-    ``extension`` holds the fields that the provider's node has declared besides the guide's.
+    ``extension`` holds the fields that the provider's node has declared besides the guide's; ``operations`` what may
+    be asked of the department's own HTTP interface, by name, empty for tables and files.
     """
 
     code: str
@@ -120,6 +123,7 @@ class ResourceContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     systems: Lines = []
     service_items: Lines = []
     extension: dict[Code, Text | int | bool] = {}
+    operations: Annotated[dict[str, OperationContent], msgspec.Meta(max_length=50)] = {}
 
     def checked(self) -> "ResourceContent":
         """The same content, or :class:`ContentWrong` with the first rule it breaks."""
@@ -195,6 +199,9 @@ class ResourceContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ContentWrong(field=field, why_zh=why_zh, why_en=why_en)
             for field, is_good, why_zh, why_en in rules
             if not is_good
+        ] + [
+            ContentWrong(field="operations", why_zh=why_zh, why_en=why_en)
+            for why_zh, why_en in checking.faults(self.operations, set(names), self.lookups)
         ]
 
 

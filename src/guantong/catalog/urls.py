@@ -14,6 +14,7 @@ from guantong.catalog import (
     standard_views,
     views,
 )
+from guantong.catalog.interfaces import views as interfaces
 from guantong.catalog.types import CODE_SHAPE
 
 _CODE = rf"(?P<code>{CODE_SHAPE})"
@@ -65,6 +66,10 @@ urlpatterns = [
     re_path(rf"^find/{_CODE}/changes$", compiling_views.changes, name="resource-changes"),
     re_path(rf"^find/{_CODE}/conformance$", standard_views.conformance, name="conformance"),
     re_path(rf"^find/{_CODE}/edit$", editing_views.edit, name="resource-edit"),
+    re_path(rf"^find/{_CODE}/interface$", interfaces.interface, name="interface"),
+    re_path(rf"^find/{_CODE}/interface\.json$", interfaces.take_along, name="interface-json"),
+    re_path(rf"^find/{_CODE}/interface/import$", interfaces.take_in, name="interface-import"),
+    re_path(rf"^find/{_CODE}/interface/(?P<name>[a-z][a-z0-9_]{{0,63}})$", interfaces.edit, name="operation"),
     re_path(rf"^find/{_CODE}/undo$", compiling_views.undo, name="resource-undo"),
     re_path(
         rf"^find/{_CODE}/(?P<verb>submit|approve|return|publish|withdraw)$",

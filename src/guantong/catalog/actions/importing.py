@@ -230,6 +230,10 @@ def _write(batch: ImportBatch, contents: list[Any], *, at: datetime) -> None:
         for content in part:
             built = msgspec.to_builtins(content)
             resource = known.get(content.code)
+            if resource is not None:
+                # A sheet says nothing of the interface: that stays as it is.
+                now = resource.draft or live.get(resource.pk) or {}
+                built["operations"] = now.get("operations", {})
             if resource is None:
                 resource = Resource(
                     code=content.code, provider=batch.organisation, node=settings.NODE.node, state=State.DRAFT

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import get_args
 
+import msgspec
 from django.db import transaction
 
 from guantong.bundle.files import NAMES
@@ -10,13 +11,14 @@ from guantong.bundle.types import Dialect
 from guantong.catalog.actions.drafting import _demand_provider, draft, read_content
 from guantong.catalog.errors import ContentWrong
 from guantong.catalog.links.errors import NothingLinked
-from guantong.catalog.links.types import INTERFACE
+from guantong.catalog.links.types import INTERFACE, ServiceTerms
 from guantong.catalog.models import Link, LinkCheck, LinkHealth, Resource
 from guantong.catalog.types import ResourceContent
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
 
 MOST_ROWS = 1000
+USUAL_SERVICE = ServiceTerms()
 
 
 @transaction.atomic
@@ -29,13 +31,15 @@ def link(
     columns: dict[str, str],
     max_rows: int = 20,
     fresh: str = "",
+    service: ServiceTerms = USUAL_SERVICE,
     by: Actor,
     at: datetime,
 ) -> Link:
     """Bind a resource to what serves it (挂接); ``columns`` maps item names to column names.
 
     ``dialect`` is a database's, ``folder``, or ``http`` for an interface whose base address ``source`` names and
-    whose path is ``table``. What was known of another link's health goes with that link.
+    whose path is ``table``: of an entry with operations the path that says whether it is well (``-``: there is none);
+    ``service`` says how it is asked. What was known of another link's health goes with that link.
     """
     _demand_provider(by, resource.provider.code)
     if dialect != INTERFACE and dialect not in get_args(Dialect):
@@ -57,6 +61,7 @@ def link(
         )
     values = {"source": source, "dialect": dialect, "table": table, "columns": columns, "max_rows": max_rows}
     values["fresh"] = fresh
+    values["service"] = msgspec.to_builtins(service) if dialect == INTERFACE else {}
     made, _ = Link.objects.update_or_create(resource=resource, defaults={**values, "linked_at": at})
     LinkHealth.objects.filter(link=made).delete()
     LinkCheck.objects.filter(link=made).delete()

@@ -22,7 +22,8 @@ def dialect_of(address: str) -> str:
     scheme = address.partition("://")[0]
     if scheme in {"http", "https"}:
         try:
-            origin_of(address)
+            for each in address.split():
+                origin_of(each)
         except DestinationNotAllowed:
             return ""
     return reading.dialect(address) or _DIALECTS.get(scheme, "")

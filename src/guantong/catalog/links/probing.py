@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from guantong.catalog.harvesting import measuring, reading
 from guantong.catalog.harvesting.errors import SourceFailed
 from guantong.catalog.harvesting.guessing import item_type
-from guantong.catalog.links.types import INTERFACE, Fault, Seen, SeenColumn, Verdict
+from guantong.catalog.links.types import INTERFACE, NO_HEALTH_PATH, Fault, Seen, SeenColumn, Verdict
 from guantong.courier.client import SyncCourier, origin_of
 from guantong.courier.errors import DestinationNotAllowed, PeerAnswerTooLarge, PeerTimedOut, PeerUnreachable
 from guantong.kit.errors import GuantongError
@@ -55,7 +55,10 @@ def look(link: Bound, known: Mapping[str, str]) -> "Seen | Verdict":
     if not address:
         return Verdict("unwatched", (Fault("source_elsewhere", detail=link.source),))
     if link.dialect == INTERFACE:
-        return _interface(address, link.table)
+        headers = _headers(known.get(f"{link.source}.headers", ""))
+        seen = [_interface(each, link.table, headers) for each in address.split()]
+        # Several addresses: it is there as long as one of them answers.
+        return next((each for each in seen if isinstance(each, Seen)), seen[0])
     if link.dialect == "folder":
         return _folder(address, link.table)
     if not reading.dialect(address):
@@ -81,11 +84,17 @@ def columns_of(columns: "tuple[Any, ...]") -> tuple[SeenColumn, ...]:
     return tuple(SeenColumn(c.name, item_type(c.type), c.type, c.comment) for c in columns)
 
 
-def _interface(address: str, path: str) -> "Seen | Verdict":
-    url = address_of(address, path)
+def _headers(text: str) -> dict[str, str]:
+    """What the interface wants to be shown, one ``Name: value`` a line, as the gateway reads it."""
+    lines = [line.partition(":") for line in text.splitlines()]
+    return {name.strip().lower(): value.strip() for name, colon, value in lines if colon}
+
+
+def _interface(address: str, path: str, headers: Mapping[str, str]) -> "Seen | Verdict":
+    url = address_of(address, "/" if path == NO_HEALTH_PATH else path)
     try:
         with SyncCourier([address], timeout_s=SECONDS, max_body=LARGEST) as courier:
-            reply = courier.send("GET", url, headers={"accept": "application/json"})
+            reply = courier.send("GET", url, headers={"accept": "application/json", **headers})
     except DestinationNotAllowed:
         return Verdict("broken", (Fault("address_refused"),))
     except PeerAnswerTooLarge:
@@ -93,13 +102,21 @@ def _interface(address: str, path: str) -> "Seen | Verdict":
         return Seen()
     except (PeerUnreachable, PeerTimedOut):
         return Verdict("broken", (Fault("interface_failed"),))
-    if reply.status in {401, 403}:
-        return Verdict("broken", (Fault("interface_refuses", detail=str(reply.status)),))
-    # 400, 405 and 422 are what an interface answers that wants parameters, or another method: it is there.
-    if reply.status >= 300 and reply.status not in {400, 405, 422}:
-        return Verdict("broken", (Fault("interface_failed", detail=str(reply.status)),))
+    if fault := _refusal(reply.status, is_health=path != NO_HEALTH_PATH):
+        return Verdict("broken", (fault,))
     columns, rows = _fields(reply.body) if reply.status == 200 else (None, None)
     return Seen(columns, rows, _moment(reply.headers.get("last-modified", "")))
+
+
+def _refusal(status: int, *, is_health: bool) -> Fault | None:
+    """What a status says against an interface; of one without a path for it, only that it fails."""
+    if not is_health:
+        return Fault("interface_failed", detail=str(status)) if status >= 500 else None
+    if status in {401, 403}:
+        return Fault("interface_refuses", detail=str(status))
+    # 400, 405 and 422 are what an interface answers that wants parameters, or another method: it is there.
+    is_there = status < 300 or status in {400, 405, 422}
+    return None if is_there else Fault("interface_failed", detail=str(status))
 
 
 def address_of(base: str, path: str) -> str:

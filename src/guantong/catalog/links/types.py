@@ -3,12 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 Kind = Literal["table", "interface", "file"]
 
 INTERFACE: Final = "http"
 """The dialect of a link to an HTTP interface: its source is the interface's base address, its table the path."""
+
+NO_HEALTH_PATH: Final = "-"
+"""What stands for the path of an interface that has none which says whether it is well."""
+
+_Header = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+
+
+class ServiceTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a department's interface is asked; the meanings are those of :class:`guantong.bundle.services.Service`."""
+
+    timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 5_000
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=5)] = 2
+    breaker_failures: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
+    breaker_rest_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 10
+    response_headers: Annotated[list[_Header], msgspec.Meta(max_length=20)] = []
+
 
 _KINDS: Final[Mapping[str, Kind]] = {INTERFACE: "interface", "folder": "file"}
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,7 +18,7 @@ from guantong.catalog.harvesting.errors import SourceUnknown
 from guantong.catalog.links import finding, fitting, mapping
 from guantong.catalog.links.errors import LinkUnfit, NothingLinked
 from guantong.catalog.links.mapping import Place
-from guantong.catalog.links.types import INTERFACE, SeenColumn, kind_of
+from guantong.catalog.links.types import INTERFACE, NO_HEALTH_PATH, SeenColumn, ServiceTerms, kind_of
 from guantong.catalog.models import Link, LinkState, Resource
 from guantong.catalog.types import ItemContent
 from guantong.identity.models import Organisation, Person
@@ -30,6 +31,7 @@ from guantong.pages.lists import answer_list
 
 CHECKS_SHOWN = 30
 SPARE_FIELDS = 1
+_NUMBERS = ("timeout_ms", "attempts", "breaker_failures", "breaker_rest_s")
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,6 +71,9 @@ def _begun(request: HttpRequest, resource: Resource, person: Person, known: Any)
         "kind": kind_of(dialect) if dialect else "",
         "place": Place(source, dialect, table, fresh) if dialect and table else None,
         "link": now,
+        "operations": content.operations if content and dialect == INTERFACE else {},
+        "no_health_path": NO_HEALTH_PATH,
+        "service": msgspec.convert(now.service if now else {}, ServiceTerms),
         "tables": _tables(source, dialect, known) if dialect and not table else [],
     }
 
@@ -91,6 +96,10 @@ def _fill(request: HttpRequest, context: dict[str, Any], known: Any) -> bool:
     now = context["link"]
     is_same = now is not None and (now.source, now.table) == (place.source, place.table)
     context["seen"] = seen
+    if context["operations"]:
+        # What stands where is said by the operations: nothing is mapped here.
+        context["columns"], context["is_served"] = {}, True
+        return _asked(request, context)
     context["lines"] = mapping.lines(
         items, seen.columns, sent if sent is not None else now.columns if is_same else None
     )
@@ -101,6 +110,22 @@ def _fill(request: HttpRequest, context: dict[str, Any], known: Any) -> bool:
     context["columns"] = mapping.checked(items, place, sent, seen)
     if place.fresh and seen.columns is not None and place.fresh not in {c.name for c in seen.columns}:
         raise LinkUnfit(why_zh=f"没有字段 {place.fresh}", why_en=f"there is no column {place.fresh}")
+    return True
+
+
+def _asked(request: HttpRequest, context: dict[str, Any]) -> bool:
+    """How the interface is to be asked, as typed; whether it was sent. LinkUnfit."""
+    if request.method != "POST" or "save" not in request.POST:
+        return False
+    typed: dict[str, Any] = {name: request.POST.get(name, "").strip() for name in _NUMBERS}
+    headers = [each for each in request.POST.get("response_headers", "").replace(",", " ").split() if each]
+    try:
+        values = {name: int(text) for name, text in typed.items() if text.isdecimal() and len(text) < 9}
+        context["service"] = msgspec.convert({**values, "response_headers": headers}, ServiceTerms)
+    except msgspec.ValidationError as error:
+        raise LinkUnfit(
+            why_zh=f"调用方式有误（{error}）", why_en=f"how it is asked is wrong ({error})"
+        ) from error
     return True
 
 
@@ -126,6 +151,7 @@ def _link(resource: Resource, context: dict[str, Any], person: Person) -> None:
         columns=context["columns"],
         fresh=place.fresh,
         max_rows=1 if place.dialect == "folder" else 20,
+        service=context["service"],
         by=by,
         at=at,
     )

@@ -98,6 +98,7 @@ def compile_bundle(settings: Settings, *, sequence: int, by: Actor, at: datetime
         applications=_applications(settings.node, [each for _, each in terms]),
         resources=_resources([each for _, each in terms]),
         bindings=_bindings(),
+        services=catalog.compiled_services(),
         grants={each.code: _grant(grant, each) for grant, each in terms},
         jobs=dispatch.compiled_jobs(at=at),
         targets=dispatch.compiled_targets(),
@@ -177,7 +178,7 @@ def _resources(terms: list[GrantTerms]) -> dict[str, bundle.Resource]:
     }
     for version in catalog.callable_versions(queries.own().code, granted=list(found)):
         content = version.typed
-        if content.lookups:
+        if content.lookups or content.operations:
             found[version.resource.code] = _resource(content, version.resource.node, version.version)
     return found
 
@@ -202,6 +203,7 @@ def _resource(content: ResourceContent, node: str, version: int) -> bundle.Resou
         version=version,
         items=items,
         lookups=content.lookups,
+        operations={name: each.compiled() for name, each in content.operations.items()},
     )
 
 
