@@ -27,7 +27,7 @@ from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock, envelope
 from guantong.kit.errors import GuantongError
-from guantong.kit.suites import INTERNATIONAL, SigningKey
+from guantong.kit.suites import INTERNATIONAL, SigningKey, VerifyKey
 from guantong.sharing import actions
 from guantong.sharing.agreements.statements import ASKED
 from guantong.sharing.errors import (
@@ -423,6 +423,22 @@ FURTHER_LOG = INTERNATIONAL.generate(EDGE.name.replace("/node", "/log")).public.
 def test_a_card_that_could_write_between_the_lines_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(CardWrong):
         read_card(card(EDGE, **{"parent": NODE, **changes}))
+
+
+@pytest.mark.parametrize("listed", ["witness_key", "further_keys"])
+def test_a_child_cannot_take_anothers_witness_key_under_its_own_name(listed: str) -> None:
+    town.tree()
+    edge = read_card(town.edge().card.encode())
+    taken = VerifyKey.from_text(edge.witness_key)
+    other = INTERNATIONAL.generate("511603.guantong.example/node")
+    same = VerifyKey("511603.guantong.example/witness", taken.public_bytes, taken.algorithm).to_text()
+    changes: dict[str, Any] = {listed: same if listed == "witness_key" else [same]}
+    with pytest.raises(CardWrong):
+        joining.receive_announcement(card(other, parent=NODE, **changes), by=SYSTEM, at=NOON)
+    log = VerifyKey("511603.guantong.example/log", taken.public_bytes).to_text()
+    with pytest.raises(CardWrong):  # nor for another use
+        joining.receive_announcement(card(other, parent=NODE, log_key=log), by=SYSTEM, at=NOON)
+    assert joining.receive_announcement(card(other, parent=NODE), by=SYSTEM, at=NOON).code == "511603"
 
 
 def test_knocking_again_costs_nothing_and_the_queue_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The figures of docs/performance.md: ``python -m tests.risk.figures [seeds]``.
+"""The figures of docs/performance.md: ``python -m tests.risk.figures [towns [size…]]``, towns as ``1-3``; 0: speed only.
 
 False alerts a day in an ordinary month of a hundred grants; the attacks found, and after how many of their calls; by
 size. Speed: receipts a second judged from a database, everything included (SQLite in memory, one process).
@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
@@ -21,6 +22,7 @@ from tests.risk.attacks import every
 from tests.risk.running import found_by, watched
 from tests.risk.traffic import Town
 
+from guantong.gateway.steps import Steps
 from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
 from guantong.kit import canonical, clock
@@ -32,17 +34,17 @@ from guantong.risk.watching import Watcher
 SIZES = (0.5, 1.0, 2.0)
 
 
-def ordinary(seeds: int) -> None:
-    a_day = [len(watched(town).raised) / town.days for town in map(Town, range(1, seeds + 1))]
-    print(f"ordinary months of 100 grants: {seeds}; false alerts a day: "
+def ordinary(seeds: Sequence[int]) -> None:
+    a_day = [len(watched(town).raised) / town.days for town in map(Town, seeds)]
+    print(f"ordinary months of 100 grants: {len(seeds)}; false alerts a day: "
           f"mean {statistics.mean(a_day):.2f}, most {max(a_day):.2f}")  # fmt: skip
 
 
-def attacked(seeds: int, size: float) -> None:
+def attacked(seeds: Sequence[int], size: float) -> None:
     count, found = 0, {}
     after: dict[str, list[float]] = {}
     delay: dict[str, list[float]] = {}
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         town = Town(seed)
         attacks = every(town, seed, size=size)
         raised = watched(town, attacks).raised
@@ -61,7 +63,7 @@ def attacked(seeds: int, size: float) -> None:
             if times
             else ""
         )
-        print(f"  {times}/{seeds}  {name}: {share}")
+        print(f"  {times}/{len(seeds)}  {name}: {share}")
 
 
 def speed(count: int) -> None:
@@ -77,6 +79,15 @@ def speed(count: int) -> None:
     print(
         f"\njudged {len(facts)} receipts of {len(town.plans)} grants in {took:.1f} s: {len(facts) / took:,.0f}/s"
     )
+
+
+def steps(count: int) -> None:
+    """What the gateway spends on each call to see whether keys follow one another."""
+    noting, keys = Steps(), [f"51160219900101{number:04d}" for number in range(10_000)]
+    began = time.perf_counter()
+    for number in range(count):
+        noting.note(f"app-{number % 50}", "GX1", {"id_number": keys[number * 7919 % len(keys)]})
+    print(f"steps: {(time.perf_counter() - began) / count * 1e6:.1f} µs a call")
 
 
 def receipt(number: int, fact: Fact) -> Receipt:
@@ -102,14 +113,16 @@ def receipt(number: int, fact: Fact) -> Receipt:
 
 
 def main() -> None:
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    first, _, last = (sys.argv[1] if len(sys.argv) > 1 else "1-3").partition("-")
+    seeds = range(int(first), int(last or first) + 1) if first != "0" else ()
     kept = setup_databases(verbosity=0, interactive=False)
     speed(60_000)
+    steps(200_000)
     teardown_databases(kept, verbosity=0)
     if not seeds:
         return
     ordinary(seeds)
-    for size in SIZES:
+    for size in [float(text) for text in sys.argv[2:]] or SIZES:
         attacked(seeds, size)
 
 

@@ -58,7 +58,8 @@ def test_from_the_form_to_the_judgement() -> None:
     assert client(cast.counter.organisation.person_set.get()).get(address).status_code == 200
 
 
-def test_a_citizen_reports_what_was_looked_up_of_them() -> None:
+@pytest.mark.parametrize("keys", [{"id_number": KEY}, {"id_number": KEY, "name": "百姓"}])
+def test_a_citizen_reports_what_was_looked_up_of_them(keys: dict[str, str]) -> None:
     cast = furnished()
     make_keys(node_settings())
     bai = register_person("bai", "百姓", password="x" * 12, roles=["citizen"], by=SYSTEM, at=NOON)
@@ -77,7 +78,7 @@ def test_a_citizen_reports_what_was_looked_up_of_them() -> None:
         )
         Receipt.objects.create(
             digest="sha-256:1", at=NOON, call="c", role="consumer", mode="query", purpose="p", decision="allow",
-            resource=PERMITS, raw=b"", subject=subject_digest(secret, {"id_number": KEY}), **dict.fromkeys(names, "511600"),
+            resource=PERMITS, raw=b"", subject=subject_digest(secret, keys), **dict.fromkeys(names, "511600"),
         )  # fmt: skip
         assert client(bai).post(FORM, {**filled, **scan()}).status_code == 302
     found = Correction.objects.get()

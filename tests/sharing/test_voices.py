@@ -139,7 +139,7 @@ def test_only_who_uses_the_data_or_whom_they_are_about_may_say_so() -> None:
     by = cast.as_actor(citizen)
     with pytest.raises(NotYoursToCorrect):
         actions.file_correction(
-            Report("content", PERMITS, "不对", item="valid_to", key=KEY, subject="0" * 64),
+            Report("content", PERMITS, "不对", item="valid_to", key=KEY, subjects=["0" * 64]),
             paper=proof(by),
             by=by,
             at=NOON,

@@ -193,8 +193,7 @@ def _keep(raw: bytes, *, relation: Relation, via: str, is_confirmed: bool, by: A
         node = Node(code=card.code, announced_at=at)
     elif not _follows(card, node):
         raise CardWrong(why_zh="密钥与此前确认的不同", why_en="its key differs from the one confirmed before")
-    keys = Q(node_key=card.node_key) | Q(log_key=card.log_key) | Q(witness_key=card.witness_key)
-    if Node.objects.filter(keys | Q(name=card.name)).exclude(code=card.code).exists():
+    if Node.objects.filter(_bears_key_of(card) | Q(name=card.name)).exclude(code=card.code).exists():
         raise CardWrong(why_zh="名称或密钥属于另一节点", why_en="its name or a key belongs to another node")
     node.name, node.title, node.card, node.relation, node.via = (
         card.name,
@@ -212,6 +211,21 @@ def _keep(raw: bytes, *, relation: Relation, via: str, is_confirmed: bool, by: A
     if node.is_confirmed:
         enqueue("bundle.stale", {"because": "node.changed"}, by=by, at=at)
     return node
+
+
+def _bears_key_of(card: Card) -> Q:
+    """Nodes on whose cards one of this card's keys stands, under whatever name and for whatever use.
+
+    The last 40 characters of a verifier key are its bytes alone: what comes before holds the name, and the kind.
+    """
+    keys = card.node_keys()
+    texts = [card.node_key, card.log_key, card.witness_key, *card.further_keys]
+    texts += [each.to_text() for each in ([keys.coming] if keys.coming else [])]
+    texts += [each.key.to_text() for each in keys.former]
+    found = Q()
+    for text in texts:
+        found |= Q(card__contains=text[-40:])
+    return found
 
 
 def _digits(text: str) -> str:

@@ -3,6 +3,7 @@ by its department in its own system: nothing here edits it.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, get_args
@@ -54,7 +55,7 @@ ABOUT_VALUES = {"authorisation", "use", "content"}
 
 @dataclass(frozen=True)
 class Report:
-    """What somebody says is wrong. ``key`` names the row and is not kept; ``subject`` is a citizen's pseudonym."""
+    """What somebody says is wrong. ``key`` names the row and is not kept; ``subjects`` are a citizen's pseudonyms."""
 
     kind: CorrectionKind
     resource: str
@@ -64,7 +65,7 @@ class Report:
     call: str = ""
     key: str = ""
     case: str = ""
-    subject: str = ""
+    subjects: Sequence[str] = ()
 
 
 @transaction.atomic
@@ -359,11 +360,8 @@ def _demand_standing(report: Report, by: Actor) -> None:
         if report.kind in ABOUT_VALUES and not _uses(by.organisation, report.resource):
             raise NotYoursToCorrect
         return
-    # Receipts of look-ups under the citizen's own pseudonym; the page computes it from the number they signed in with.
-    is_own = (
-        bool(report.subject)
-        and Receipt.objects.filter(subject=report.subject, resource=report.resource).exists()
-    )
+    # Receipts of look-ups under the citizen's own pseudonyms; the page computes them from the number they signed in with.
+    is_own = Receipt.objects.filter(subject__in=report.subjects, resource=report.resource).exists()
     if not holds(by, "correction:own") or report.kind != "content" or not is_own:
         raise NotYoursToCorrect
 

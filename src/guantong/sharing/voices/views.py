@@ -13,9 +13,9 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from guantong.catalog import queries as catalog
-from guantong.gateway.receipts import subject_digest
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, bureaus, demand, may
+from guantong.identity.subjects import subjects_of
 from guantong.journal.models import Receipt
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
@@ -123,12 +123,11 @@ def _report(request: HttpRequest, person: Person, resource: str) -> actions.Repo
         name: _said(request, name).strip()
         for name in ("kind", "words", "item", "grant", "call", "key", "case")
     }
-    subject = ""
+    subjects: list[str] = []
     if may(person, "correction:own") and person.resident_id:
-        secret = (settings.NODE.key_folder / "subject.key").read_text(encoding="ascii").strip().encode()
-        subject = subject_digest(secret, {"id_number": person.resident_id})
+        subjects = subjects_of(person, settings.NODE)
         told["key"] = person.resident_id
-    return actions.Report(resource=resource, subject=subject, **told)  # type: ignore[arg-type]
+    return actions.Report(resource=resource, subjects=subjects, **told)  # type: ignore[arg-type]
 
 
 @require_http_methods(["GET", "POST"])

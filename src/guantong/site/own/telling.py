@@ -32,7 +32,6 @@ class OwnUse:
     """What the grant says it is for; empty where no grant is known."""
     law: str
     """What the request for it rests on."""
-    is_correctable: bool
 
     def as_dict(self, names: Names) -> dict[str, Any]:
         """For a file to take along."""
@@ -58,22 +57,22 @@ class OwnUse:
         }
 
 
-def tell(rows: Iterable[Receipt], names: Names, *, plain: str) -> list[OwnUse]:
-    """The uses that receipts tell of. ``plain``: the subject of look-ups by the ID alone, which corrections go by."""
+def tell(rows: Iterable[Receipt], names: Names) -> list[OwnUse]:
+    """The uses that receipts tell of."""
     listed = list(rows)
     grants = {grant.code: grant for grant in Grant.objects.filter(code__in={row.grant for row in listed})}
     asked = {grant.request for grant in grants.values() if grant.request}
     laws = dict(Request.objects.filter(uuid__in=asked).values_list("uuid", "legal_basis"))
-    return [_told(row, grants.get(row.grant), laws, names, plain) for row in listed]
+    return [_told(row, grants.get(row.grant), laws, names) for row in listed]
 
 
-def _told(row: Receipt, grant: Grant | None, laws: dict[Any, str], names: Names, plain: str) -> OwnUse:
+def _told(row: Receipt, grant: Grant | None, laws: dict[Any, str], names: Names) -> OwnUse:
     terms = grant.terms if grant else {}
     labels = names.labels(row.resource)
     masks = terms.get("masks", {})
     seen = tuple(Seen(name, labels.get(name, name), _how(row, masks.get(name, ""))) for name in row.fields)
     law = laws.get(grant.request, "") if grant and grant.request else ""
-    return OwnUse(row, seen, str(terms.get("purpose_text", "")), law, row.subject == plain)
+    return OwnUse(row, seen, str(terms.get("purpose_text", "")), law)
 
 
 def _how(row: Receipt, mask: str) -> str:

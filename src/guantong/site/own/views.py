@@ -12,13 +12,13 @@ from django.views.decorators.http import require_GET
 from guantong.federation.keys import node_key
 from guantong.identity.models import Organisation, Person
 from guantong.identity.queries import demand
+from guantong.identity.subjects import subjects_of
 from guantong.journal.models import Receipt
 from guantong.kit import clock, envelope
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import answer_list
 from guantong.site.names import Names
 from guantong.site.node import node_settings
-from guantong.site.own.subjects import subjects_of
 from guantong.site.own.telling import OwnUse, tell
 from guantong.site.record.views import proof_file
 
@@ -33,8 +33,8 @@ def looked_at(request: HttpRequest) -> HttpResponse:
     """Who used the visitor's own data through this node, refused attempts included; ``?all=1`` on one page, to print."""
     person = demand(request.user, "subject:own")
     rows, picked = _chosen(request, person)
-    names, plain = Names(), _plain(person)
-    uses = tell(rows[: MOST_PRINTED if request.GET.get("all") else MOST_TAKEN], names, plain=plain)
+    names = Names()
+    uses = tell(rows[: MOST_PRINTED if request.GET.get("all") else MOST_TAKEN], names)
     by_department = _own(person).order_by().values("consumer_organisation").annotate(count=Count("id"))
     context = {
         "chosen": picked,
@@ -77,7 +77,7 @@ def taken(request: HttpRequest) -> HttpResponse:
     person = demand(request.user, "subject:own")
     rows, picked = _chosen(request, person)
     names = Names()
-    uses: list[OwnUse] = tell(rows[:MOST_TAKEN], names, plain=_plain(person))
+    uses: list[OwnUse] = tell(rows[:MOST_TAKEN], names)
     body = {
         "node": node_settings().node,
         "at": clock.rfc3339(clock.now()),
@@ -107,10 +107,6 @@ def own_proof(request: HttpRequest, digest: str) -> HttpResponse:
 def _own(person: Person) -> QuerySet[Receipt]:
     # A call within the node leaves one receipt, the provider's; one that goes out, the consumer's.
     return Receipt.objects.filter(subject__in=subjects_of(person, node_settings()))
-
-
-def _plain(person: Person) -> str:
-    return next(iter(subjects_of(person, node_settings())), "-")
 
 
 def _chosen(request: HttpRequest, person: Person) -> tuple[QuerySet[Receipt], dict[str, str]]:
