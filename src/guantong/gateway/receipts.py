@@ -289,7 +289,9 @@ class Ledger:
             statement = envelope.read(spooled.record)
             if statement.kind == KIND:
                 self._remember(statement, days)
-        replace_news(mark, json.dumps({"offset": offset, "chains": self._chains, "days": days.as_dict()}))
+        # A full disk has no room for it either; who waits for an answer hears that from the spool.
+        with contextlib.suppress(OSError):
+            replace_news(mark, json.dumps({"offset": offset, "chains": self._chains, "days": days.as_dict()}))
         return days.as_dict()
 
     def _remember(self, statement: envelope.Envelope, days: Days) -> None:
