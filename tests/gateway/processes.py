@@ -1,6 +1,7 @@
 """A node's gateway or log as a process of its own: ``python -m tests.gateway.processes gateway|log``."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -83,6 +84,11 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[byte
             process.kill()
             process.wait()
 
+
+if os.environ.get("GUANTONG_TEST_DEBUG"):
+    # Everything that is ever said, by this process and by those that it starts.
+    logging.basicConfig(level=logging.DEBUG)
+    logging.getLogger("guantong").debug("everything is said")
 
 if __name__ == "__main__":
 
