@@ -100,7 +100,7 @@ LOG_INS = (
     LogIn("data-approver", "市数据局 田批", "511600", ("approver", "operator"), "data"),
     LogIn("education-officer", "区教科体局 许数", "511600", ("data_officer",), EDUCATION, is_shown=True),
     LogIn("clerk", "政务大厅 李窗", "511600", ("clerk",), WINDOW, is_shown=True),
-    LogIn("security", "市数据局 安全员 程安", "511600", ("security_officer",), "data", is_shown=True),
+    LogIn("security", "市数据局 程安", "511600", ("security_officer",), "data", is_shown=True),
     LogIn("auditor", "审计员 高审", "511600", ("auditor",), "data", is_shown=True),
     LogIn("citizen", "", "511600", ("citizen",), is_shown=True),
 )

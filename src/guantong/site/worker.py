@@ -161,8 +161,7 @@ class Worker:
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""
-        while catalog.number_changes(by=self._by, at=clock.now()):
-            pass
+        catalog.number_changes(by=self._by, at=clock.now())
         self._keeper.tend()
 
     def watch_links(self) -> None:

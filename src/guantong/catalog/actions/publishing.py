@@ -38,7 +38,14 @@ WHERE catalog_resourceversion.id = waiting.id
 
 def number_changes(*, by: Actor, at: datetime) -> int:
     """Give every new version its place in the feed; how many were numbered. Only the worker calls this."""
-    # Two of its threads do: the feed's, and the search index's.
+    total = 0
+    while count := _number_some(by=by, at=at):
+        total += count
+    return total
+
+
+def _number_some(*, by: Actor, at: datetime) -> int:
+    # Two of the worker's threads do: the feed's, and the search index's.
     with _numbering, transaction.atomic():
         return _number_changes(by=by, at=at)
 

@@ -40,8 +40,7 @@ def push(neighbour: Node, *, settings: Settings, by: Actor, at: datetime) -> int
 
     A failure is noted for the page of feeds, told to a person, and raised; until it is time to try again, 0.
     """
-    while catalog.number_changes(by=by, at=at):
-        pass
+    catalog.number_changes(by=by, at=at)
     position, _ = FeedPosition.objects.get_or_create(
         neighbour=neighbour.code, defaults={"series": clock.rfc3339(at)}
     )
