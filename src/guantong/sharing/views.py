@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from guantong.identity.models import Organisation, Person
+from guantong.identity.models import Application, Organisation, Person
 from guantong.identity.queries import actor, demand, may
 from guantong.journal.models import Receipt
 from guantong.kit import clock
@@ -19,7 +19,7 @@ from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
 from guantong.sharing.forms import NarrowingForm
 from guantong.sharing.models import OPEN, Agreement, Grant, GrantChange, GrantState, Request, RequestState
-from guantong.sharing.samples import samples
+from guantong.sharing.samples import national_sample, samples, service_sample
 from guantong.sharing.types import BATCHES, OPEN_LIMITS
 from guantong.sharing.usage import usage_of
 
@@ -131,6 +131,7 @@ def grant_detail(request: HttpRequest, code: str) -> HttpResponse:
                 (mode, samples(grant.terms, gateway_url=gateway_url or "https://gateway.example", mode=mode))
                 for mode in callable_modes
             ],
+            "others": _other_samples(grant, gateway_url),
             "can_name": is_current and is_user,
             "can_revoke": is_open and is_giver,
             "can_tend": is_current and is_giver,
@@ -168,6 +169,19 @@ def _changes(grant: Grant, labels: dict[str, str]) -> list[tuple[GrantChange, li
         )
         for change in grant.changes.order_by("-revision")
     ]
+
+
+def _other_samples(grant: Grant, gateway_url: str) -> list[tuple[str, str]]:
+    """Programs for the department's own interface, and by the national convention: where the grant can be called."""
+    if not gateway_url or "query" not in grant.terms["modes"]:
+        return []
+    found = [(gettext("the department's interface"), service_sample(grant.terms, gateway_url=gateway_url))]
+    codes = [each["code"] for each in grant.terms["applications"]]
+    application = Application.objects.filter(code__in=codes).exclude(rid="").first()
+    if application and grant.sids:
+        text = national_sample(grant.terms, gateway_url=gateway_url, rid=application.rid, sid=grant.sids[0])
+        found.append((gettext("the national platform's convention"), text))
+    return [(title, text) for title, text in found if text]
 
 
 def _open_limits(grant: Grant) -> list[tuple[str, Any, int, int | None]]:

@@ -1,11 +1,20 @@
 """调用示例: ready-made calls for programmers (curl, Python, Java), signed by RFC 9421 with nothing of ours installed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 _FOLDER = Path(__file__).parent
-LANGUAGES = {"curl": "call.sh", "Python": "call.py.txt", "Java": "Call.java"}
+LANGUAGES = {
+    "curl": "call.sh",
+    "Python": "call.py.txt",
+    "Java": "Call.java",
+    "curl · OAuth 2.0": "token.sh",
+    "Python · OAuth 2.0": "token.py.txt",
+    "Python · HMAC + nonce": "nonce.py.txt",
+}
 """The language, and the file that holds its sample: marks in it like ``@URL@`` are replaced."""
 
 
@@ -32,6 +41,42 @@ def samples(terms: dict[str, Any], *, gateway_url: str, mode: str) -> dict[str, 
         "@BODY@": json.dumps(body, ensure_ascii=False),
     }
     return {language: _filled(file, marks) for language, file in LANGUAGES.items()}
+
+
+def national_sample(terms: dict[str, Any], *, gateway_url: str, rid: str, sid: str) -> str:
+    """A whole Java program that asks by the national platform's convention."""
+    operation = _safe_operation(terms)
+    if operation:
+        names = [name for name, one in operation.get("parameters", {}).items() if one.get("required")]
+    else:
+        names = (terms["resource_content"].get("lookups") or [[]])[0]
+    pairs = ", ".join(f"{{{json.dumps(name)}, {json.dumps('…')}}}" for name in names)
+    marks = {"@URL@": gateway_url.rstrip("/"), "@RID@": rid, "@SID@": sid}
+    return _filled("NationalCall.java", marks).replace("@PARAMETERS@", pairs)
+
+
+def service_sample(terms: dict[str, Any], *, gateway_url: str) -> str:
+    """A whole curl program that asks the department's own interface; empty if it has nothing that only reads."""
+    operation = _safe_operation(terms)
+    if not operation:
+        return ""
+    path, query = operation["path"], []
+    for name, one in operation.get("parameters", {}).items():
+        if one["where"] == "path":
+            path = path.replace(f"{{{name}}}", "…")
+        elif one["where"] == "query" and one.get("required"):
+            query.append(f"{quote(name)}=…")
+    marks = {
+        "@URL@": gateway_url.rstrip("/"),
+        "@APPLICATION@": terms["applications"][0]["code"] if terms["applications"] else "",
+        "@PATH@": f"/v1/services/{terms['code']}{path}{'?' if query else ''}{'&'.join(query)}",
+    }
+    return _filled("service.sh", marks)
+
+
+def _safe_operation(terms: dict[str, Any]) -> Mapping[str, Any] | None:
+    operations = terms["resource_content"].get("operations") or {}
+    return next((each for each in operations.values() if each["method"] == "GET"), None)
 
 
 def _filled(file: str, marks: dict[str, str]) -> str:
