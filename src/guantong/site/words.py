@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from guantong.catalog.words import CYCLES, FORMATS, SHARING
 from guantong.site.act_words import ACTS, SOUGHT
 from guantong.site.grant_words import GRANTS
 from guantong.site.list_words import LISTS
@@ -30,26 +31,10 @@ KINDS: Final[Mapping[str, Words]] = {
     **VOICES,
     **GRANTS,
     **RISKS,
-    "sharing": {
-        "unconditional": _("unconditional sharing"),
-        "conditional": _("conditional sharing"),
-        "not_shared": _("not shared"),
-    },
-    "cycle": {
-        "real_time": _("real time"),
-        "daily": _("daily"),
-        "weekly": _("weekly"),
-        "ten_days": _("every ten days"),
-        "monthly": _("monthly"),
-        "quarterly": _("quarterly"),
-        "half_yearly": _("half-yearly"),
-        "yearly": _("yearly"),
-        "irregular": _("irregular"),
-    },
+    "sharing": SHARING,
+    "cycle": CYCLES,
     "format": {
-        "database": _("database"),
-        "interface": _("interface"),
-        "file": _("file"),
+        **FORMATS,
         "electronic_file": _("electronic document"),
         "spreadsheet": _("spreadsheet"),
         "image": _("image"),

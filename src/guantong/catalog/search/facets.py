@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from guantong.catalog.search.addresses import PARAMETERS, Address
 from guantong.catalog.search.types import FACETS
+from guantong.catalog.words import CYCLES, FORMATS, SHARING
 from guantong.identity.models import Division, Organisation
 
 if TYPE_CHECKING:
@@ -40,23 +41,9 @@ _WORDS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "stale": _("data out of date"),
     },
     "stage": {"published": _("in force"), "draft": _("not published yet")},
-    "sharing": {
-        "unconditional": _("unconditional sharing"),
-        "conditional": _("conditional sharing"),
-        "not_shared": _("not shared"),
-    },
-    "cycle": {
-        "real_time": _("real time"),
-        "daily": _("daily"),
-        "weekly": _("weekly"),
-        "ten_days": _("every ten days"),
-        "monthly": _("monthly"),
-        "quarterly": _("quarterly"),
-        "half_yearly": _("half-yearly"),
-        "yearly": _("yearly"),
-        "irregular": _("irregular"),
-    },
-    "format": {"database": _("database"), "interface": _("interface"), "file": _("file")},
+    "sharing": SHARING,
+    "cycle": CYCLES,
+    "format": FORMATS,
 }
 
 
