@@ -96,7 +96,7 @@ async def test_the_interfaces_sample_runs_as_it_stands(folders: Town, tmp_path: 
             resources={**city.bundle.resources, cast.RESIDENCE: resource},
         )  # fmt: skip
         answer = await ran(
-            folders, tmp_path / "programmer", ["sh", "service.sh"], told.replace("…", PERSON["sfzh"])
+            folders, tmp_path / "programmer", ["sh", "interface.sh"], told.replace("…", PERSON["sfzh"])
         )
     assert answer["data"][0]["xm"] == PERSON["xm"], answer
     headers = await asyncio.to_thread((tmp_path / "programmer/headers.txt").read_text)

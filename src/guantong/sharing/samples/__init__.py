@@ -71,7 +71,7 @@ def service_sample(terms: dict[str, Any], *, gateway_url: str) -> str:
         "@APPLICATION@": terms["applications"][0]["code"] if terms["applications"] else "",
         "@PATH@": f"/v1/services/{terms['code']}{path}{'?' if query else ''}{'&'.join(query)}",
     }
-    return _filled("service.sh", marks)
+    return _filled("interface.sh", marks)
 
 
 def _safe_operation(terms: dict[str, Any]) -> Mapping[str, Any] | None:
