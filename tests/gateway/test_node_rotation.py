@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from tests.gateway import cast
 from tests.gateway.test_bundles import alerts_of
+from tests.gateway.test_tokens import given, shown
 from tests.gateway.town import Station, Town, believed, far, query, signed, until
 
 from guantong.bundle.depot import publish
@@ -15,7 +16,7 @@ from guantong.bundle.types import FormerKey, Node
 from guantong.evidence import successions
 from guantong.evidence.successions import own_keys
 from guantong.gateway.relay import COVERED_WITHOUT_BODY
-from guantong.kit import clock, envelope
+from guantong.kit import clock, tokens
 from guantong.kit.keyrings import NodeKeys
 from guantong.kit.suites import SigningKey
 
@@ -117,13 +118,15 @@ async def test_during_the_overlap_both_keys_open(town: Town) -> None:
     assert await knock(town, town.province.key) != 401
 
 
-async def test_tokens_outlive_the_change(town: Town) -> None:
-    city = town.city
-    assert city.parts
-    tokens = city.parts.gateway._tokens
-    ring = city.parts.ring
-    former = await rotated(town, city, timedelta(hours=1))
-    assert set(ring) == {former.public.ref, city.key.public.ref}
-    assert tokens._ring is ring
-    receipt = envelope.seal("guantong/receipt@v1", {}, city.parts.key)
-    assert envelope.read(receipt).check(ring) == {city.key.public.ref}
+async def test_tokens_outlive_the_change_and_a_stolen_key_makes_none(town: Town) -> None:
+    before = await given(town)
+    former = await rotated(town, town.city, timedelta(hours=1))
+    await town.city.stop()  # what it remembered of tokens is forgotten
+    await town.city.start()
+    assert (await shown(town, before)).status == 200
+    assert (await shown(town, await given(town))).status == 200
+    stolen = await rotated(town, town.city, timedelta(0))
+    claims = tokens.read(before, former.public, at=clock.millis() // 1000)
+    made = {key: tokens.sign(claims, key, typ="at+jwt") for key in (stolen, town.city.key)}
+    assert (await shown(town, made[town.city.key])).status == 200
+    assert (await shown(town, made[stolen])).status == 401
