@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from guantong.evidence import successions
+from guantong.evidence.agreements import PLEDGE_KIND
 from guantong.evidence.keysets import KeyLineWrong, KeySet
 from guantong.evidence.successions import Succession, SuccessionWrong, follow, introduce, own_keys
 from guantong.evidence.verifier import verify
@@ -166,6 +167,21 @@ def test_the_verifier_believes_a_former_key_until_its_end(tmp_path):
     (tmp_path / "nodes").write_text(f"{former.public.to_text()} until soon\n")
     with pytest.raises(KeyLineWrong):
         KeySet.load(tmp_path)
+
+
+def test_pledges_are_held_to_the_moment_that_they_claim(tmp_path):
+    former, present = INTERNATIONAL.generate(NAME), INTERNATIONAL.generate(NAME)
+    own = INTERNATIONAL.generate("511600.guantong.example/organisation/1")
+    lines = [present.public.to_text(), f"{former.public.to_text()} until {clock.rfc3339(END)}", ""]
+    (tmp_path / "nodes").write_text("\n".join(lines))
+    keys = KeySet.load(tmp_path)
+
+    def pledge(at):
+        body = {"node": "511600", "key": own.public.to_text(), "at": clock.rfc3339(at)}
+        return verify(envelope.seal(PLEDGE_KIND, body, own, former), keys)
+
+    assert pledge(NOON).ok
+    assert [fault.code for fault in pledge(END + HOUR).faults] == ["key_former"]
 
 
 def test_what_is_told_is_read_as_it_was_written(keys):
