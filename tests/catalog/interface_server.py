@@ -16,7 +16,8 @@ class Handler(BaseHTTPRequestHandler):
     """``/permits/<number>`` and ``/health``, for whoever shows the token."""
 
     def do_GET(self) -> None:
-        found = PERMITS.get(self.path.rpartition("/")[2])
+        number = self.path.rpartition("/")[2]
+        found = {"id": number, **PERMITS[number]} if number in PERMITS else None
         if self.headers.get("x-token") != "inside":
             self._answer(401, {"code": 401})
         elif self.path == "/base/health":
