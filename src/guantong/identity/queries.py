@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from guantong.identity.errors import NotPermitted, NotYourCalendar
 from guantong.identity.models import Application, Division, Organisation, Person, SignInFailure
 from guantong.identity.roles import ROLES
+from guantong.identity.subjects import subjects_of as subjects_of  # noqa: PLC0414 - asked for here by the rooms above
 from guantong.journal.types import Actor
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -1,6 +1,5 @@
 """How nodes come to know each other: own card, announcement, a person's confirmation, cards handed on."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urljoin
 
@@ -12,11 +11,10 @@ from guantong.federation import queries
 from guantong.federation.cards import Card, fingerprint, own_card, read_card
 from guantong.federation.errors import CardWrong, NodeConfirmed, PeerRefused, TooManyWaiting
 from guantong.federation.models import Node, Relation
+from guantong.federation.successors import follows, is_newer
 from guantong.journal.actions import enqueue, record
 from guantong.journal.types import Actor, Subject
-from guantong.kit import clock
 from guantong.kit.settings import Settings
-from guantong.kit.suites import VerifyKey
 
 # Announcements that wait for a person; whoever knocks after that comes back later.
 MOST_WAITING = 100
@@ -73,9 +71,9 @@ def receive_announcement(raw: bytes, *, by: Actor, at: datetime) -> Node:
     known = Node.objects.select_for_update().filter(code=card.code).first()
     if known and known.relation != Relation.CHILD:
         raise CardWrong(why_zh="该节点已在别处", why_en="the node has its place elsewhere")
-    if known and not _follows(card, known):
+    if known and not follows(card, known):
         raise CardWrong(why_zh="密钥与此前的不同", why_en="its key differs from the one we hold")
-    if known and not _is_newer(card, known):
+    if known and not is_newer(card, known):
         return known
     if known is None and Node.objects.filter(is_confirmed=False).count() >= MOST_WAITING:
         raise TooManyWaiting
@@ -122,7 +120,7 @@ def receive_cards(cards: list[str], *, sender: str, by: Actor, at: datetime) -> 
     learnt: list[str] = []
     for text, card in _parents_first([(text, read_card(text.encode())) for text in cards]):
         before = Node.objects.filter(code=card.code).first()
-        if card.code == own or (before and not _is_newer(card, before)):
+        if card.code == own or (before and not is_newer(card, before)):
             continue
         if before and before.via != sender:
             raise CardWrong(
@@ -159,39 +157,12 @@ def _may_introduce(neighbour: Node, card: Card, own: str) -> bool:
     return card.parent != own and (above is None or above.via == neighbour.code)
 
 
-def _is_newer(card: Card, known: Node) -> bool:
-    """Whether ``card`` was issued after the one we hold: an old card, sent again, turns nothing back."""
-    return clock.parse(card.issued_at) > clock.parse(read_card(known.card.encode()).issued_at)
-
-
-def _follows(card: Card, known: Node) -> bool:
-    """Whether ``card`` names the key that we know, or one to which statements lead from it.
-
-    What was told of former keys stands: else a node could disown what it signed. A key ends no sooner than the last
-    card that it signed.
-    """
-    before = queries.keys_of(known)
-    now = {each.key: each.until for each in card.node_keys().former}
-    if any(now.get(each.key) != each.until for each in before.former):
-        return False
-    if known.node_key == card.node_key:
-        return True
-    until = now.get(before.present)
-    return until is not None and clock.parse(until) >= clock.parse(read_card(known.card.encode()).issued_at)
-
-
-def keys_following(card: Card, known: Node) -> Mapping[str, VerifyKey]:
-    """The keys that a neighbour's ``card`` opens doors with, if it is newer than the one we hold and follows from it."""
-    is_next = card.code == known.code and _is_newer(card, known) and _follows(card, known)
-    return card.node_keys().now() if is_next else {}
-
-
 def _keep(raw: bytes, *, relation: Relation, via: str, is_confirmed: bool, by: Actor, at: datetime) -> Node:
     card = read_card(raw)
     node = Node.objects.select_for_update().filter(code=card.code).first()
     if node is None:
         node = Node(code=card.code, announced_at=at)
-    elif not _follows(card, node):
+    elif not follows(card, node):
         raise CardWrong(why_zh="密钥与此前确认的不同", why_en="its key differs from the one confirmed before")
     if Node.objects.filter(_bears_key_of(card) | Q(name=card.name)).exclude(code=card.code).exists():
         raise CardWrong(why_zh="名称或密钥属于另一节点", why_en="its name or a key belongs to another node")

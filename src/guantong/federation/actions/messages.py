@@ -32,6 +32,7 @@ from guantong.federation.errors import (
 from guantong.federation.feed.chunks import Refusal
 from guantong.federation.keys import node_key
 from guantong.federation.models import InboxMessage, Node, Relation
+from guantong.federation.successors import keys_following
 from guantong.journal.actions import enqueue
 from guantong.journal.models import OutboxMessage
 from guantong.journal.types import Actor
@@ -186,7 +187,7 @@ def _keys_for(message: Message, sender: Node) -> Mapping[str, VerifyKey]:
     cards = message.payload.get("cards") if message.topic == "node.cards" else None
     for text in cards if isinstance(cards, list) else []:
         if isinstance(text, str) and f'"code":"{sender.code}"' in text:
-            keys = {**keys, **joining.keys_following(read_card(text.encode()), sender)}
+            keys = {**keys, **keys_following(read_card(text.encode()), sender)}
     return keys
 
 

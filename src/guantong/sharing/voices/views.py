@@ -14,8 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from guantong.catalog import queries as catalog
 from guantong.identity.models import Person
-from guantong.identity.queries import actor, bureaus, demand, may
-from guantong.identity.subjects import subjects_of
+from guantong.identity.queries import actor, bureaus, demand, may, subjects_of
 from guantong.journal.models import Receipt
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
