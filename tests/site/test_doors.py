@@ -66,6 +66,7 @@ PAGES: list[tuple[Callable[[], str], set[str]]] = [
     (lambda: "/share/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: f"/share/requests/{Request.objects.last().uuid}/", {"xu", "luo", "jiang", "tian", "gao"}),
     (lambda: "/share/request?resource=3070511600001/000001", {"xu", "luo"}),
+    (lambda: "/share/applications/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/share/flows/", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/share/flows/arriving/1", {"xu", "luo", "jiang", "tian", "gao", "an"}),
     (lambda: "/share/grants/", {"xu", "luo", "jiang", "tian", "gao"}),
@@ -127,7 +128,7 @@ LISTS = {"/share/": "xu", "/share/corrections/": "xu", "/share/disputes/": "xu",
          "/share/grants/": "xu", "/prove/": "gao", "/oversee/journal/": "gao",
          "/oversee/messages/": "an", "/find/": "", "/find/saved/": "xu", "/find/drafts/": "luo", "/prove/mine/": "bai",
          "/share/jobs/": "xu",
-         "/share/jobs/alerts/": "xu", "/share/targets/": "xu", "/share/edges/": "xu",
+         "/share/applications/": "xu", "/share/jobs/alerts/": "xu", "/share/targets/": "xu", "/share/edges/": "xu",
          "/oversee/flows/": "gao", "/oversee/reconciliation/": "gao"}  # fmt: skip
 
 
@@ -373,6 +374,9 @@ def test_every_address_is_covered_here() -> None:
                  # In tests/risk/test_pages.py.
                  "findings", "finding", "finding-calls", "finding-suspend", "finding-act", "risk-rules", "risk-rule",
                  "risk-exemptions", "risk-exemption-end",
+                 # In tests/catalog/test_interfaces.py and tests/sharing/test_application_pages.py.
+                 "interface", "interface-json", "interface-import", "operation", "applications",
+                 "application-register", "application", "application-act",
                  # In tests/site/test_own.py.
                  "own-taken", "own-proof"}  # fmt: skip
     named = {name for name, module in addresses(get_resolver()) if ".counter." not in module}
