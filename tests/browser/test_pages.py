@@ -212,7 +212,9 @@ def test_a_proof_is_checked_on_the_page(town: Town, tmp_path: Path, language: st
     page = town.reader(language=language).open("/prove/check/")
     page.locator("#proof").set_input_files([good, bad])
     page.locator("main form button").click()
-    expect(page.get_by_role("status")).to_contain_text("1 of 2 hold" if language == "en" else "2 个文件中 1 个成立")
+    expect(page.get_by_role("status")).to_contain_text(
+        "1 of 2 hold" if language == "en" else "2 个文件中 1 个成立"
+    )
     holds, fails = page.locator(".notice.good"), page.locator(".notice.bad")
     expect(holds).to_contain_text("It holds" if language == "en" else "成立")
     expect(fails).to_contain_text("It does not hold" if language == "en" else "不成立")
