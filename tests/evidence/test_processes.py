@@ -145,7 +145,9 @@ async def test_the_process_starts_is_killed_starts_again_and_stops_when_told(tmp
                 at = f"{url}/proof/{sha256(receipt(number)).hexdigest()}"
                 deadline = time.monotonic() + 20
                 while True:
-                    with contextlib.suppress(PeerUnreachable):
+                    with contextlib.suppress(
+                        PeerUnreachable
+                    ):  # it is about to listen; the deadline below ends this
                         if (await courier.send("GET", at)).status == 200:
                             break
                     assert time.monotonic() < deadline

@@ -409,3 +409,25 @@ def test_it_needs_neither_network_nor_database():
     )
     code = f"import sys, guantong.evidence.verifying; sys.exit([m for m in {forbidden!r} if m in sys.modules] or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("inside", ["a.proof", "manifest.json"])
+def test_a_member_that_does_not_unpack_is_told_however_it_is_packed(
+    keys: KeySet, packing: int, inside: str
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as archive:
+        archive.writestr(inside, b"abcdefgh" * 500)
+    whole = bytearray(buffer.getvalue())
+    start = whole.index(inside.encode()) + len(inside)
+    for at in range(start, whole.index(b"PK\x01\x02")):
+        broken = bytearray(whole)
+        broken[at] ^= 0xFF
+        ((_, verdict),) = verify_all([Dropped("x.zip", io.BytesIO(broken))], keys)
+        assert not verdict.ok
+        assert {fault.code for fault in verdict.faults} <= {
+            "archive_unreadable",
+            "file_unknown",
+            "file_too_large",
+        }

@@ -51,6 +51,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]", timeout_s: float = 20
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        # Not listening yet, or not ready: asked again until the time is over.
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as reply:
             if reply.status == 200:
                 return

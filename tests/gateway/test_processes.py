@@ -18,7 +18,8 @@ from tests.gateway.town import Station, Town, built, far, query, until
 
 from guantong.courier.errors import PeerUnreachable
 from guantong.evidence import spool
-from guantong.gateway.receipts import KIND, MARK
+from guantong.evidence.marks import NAME as MARK
+from guantong.gateway.receipts import KIND
 from guantong.kit import canonical, envelope
 from guantong.kit.suites import INTERNATIONAL
 

@@ -13,8 +13,9 @@ from tests.gateway import cast
 from guantong.evidence import spool
 from guantong.evidence.archive import Archive, read
 from guantong.evidence.chains import examine, link_of
+from guantong.evidence.marks import NAME as MARK
 from guantong.evidence.spool import SpoolBusy, SpoolFailed, segment_path
-from guantong.gateway.receipts import MARK, Ledger, Outcome, subject_digest
+from guantong.gateway.receipts import Ledger, Outcome, subject_digest
 from guantong.gateway.usage import day_of
 from guantong.kit import clock, envelope
 from guantong.kit.suites import INTERNATIONAL, NATIONAL, Suite

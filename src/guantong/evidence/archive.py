@@ -177,9 +177,10 @@ def read(spools: Path, archive: Archive, writer: str, offset: int = 0) -> Iterat
 
 def find(spools: Path, archive: Archive, writer: str, offset: int) -> bytes:
     """The record of ``writer`` at ``offset``; :class:`RecordNotKept`."""
-    with suppress(spool.SpoolDamaged, StopIteration):
-        found = next(spool.read(spools, writer, offset))
-        if found.offset == offset:
+    # What rests in the archive is read there; damage is told, lest a record pass for one that was never kept.
+    with suppress(spool.SpoolArchived):
+        found = next(spool.read(spools, writer, offset), None)
+        if found is not None and found.offset == offset:
             return found.record
     found_here = next(archive.read(writer, offset), None)
     if found_here is None or found_here.offset != offset:
@@ -201,6 +202,7 @@ def _move_mark(place: Path, segment: Segment, records: list[Spooled]) -> None:
         return
     chains = dict(mark.chains)
     for record in records:
+        # An alert, or whatever else is no statement with a number, belongs to no chain.
         with suppress(GuantongError):
             link = link_of(record.record)
             if link:

@@ -53,7 +53,7 @@ class Following:
         for task in (self._task, *self._looking.values()):
             if task:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
+                with suppress(asyncio.CancelledError):  # as it was told a line above
                     await task
         for known in self._monitors.values():
             known[1].mirror.close()
@@ -138,6 +138,7 @@ class Following:
         for suspicion in witness.untold():
             known = self._monitors.get(suspicion.origin)
             if known:
+                # A note that cannot be judged adds no accusation; the suspicion itself is told below all the same.
                 with suppress(GuantongError):
                     await self._report(known[1], known[1].judge(suspicion.note), "witness")
             size, _ = witness.seen(suspicion.origin)

@@ -265,6 +265,7 @@ class Log:
         leaves = [(LOST, base + number, digest) for number, digest in enumerate(digests)]
         cursors: dict[str, int] = {}
         for writer in spool.writers(self._spool_folder):
+            # What of a writer cannot be read any more stays a lost record: its digest is in the tree all the same.
             with suppress(spool.SpoolDamaged):
                 for found in spool.read(self._spool_folder, writer, self._index.cursor(writer)):
                     number = wanted.pop(sha256(found.record).digest(), None)

@@ -6,7 +6,6 @@ names every other member with its size and digest; it is read as a stream, howev
 """
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +19,7 @@ from guantong.evidence.verifier import verify
 from guantong.kit import envelope
 from guantong.kit.envelope import NotAnEnvelope
 from guantong.kit.errors import GuantongError
+from guantong.kit.zips import DAMAGE
 
 EXPORT_KIND = "guantong/export@v1"
 MANIFEST = "manifest.json"
@@ -122,27 +122,35 @@ def _is_agreement(data: bytes) -> bool:
 def _verify_archive(dropped: Dropped, keys: KeySet, most: int) -> Iterator[tuple[str, Verdict]]:
     dropped.file.seek(0)
     try:
-        with zipfile.ZipFile(dropped.file) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()]
-            names = [each.filename for each in members]
-            if not members or len(members) > MOST_MEMBERS or len(set(names)) < len(names):
-                raise ArchiveUnreadable(
-                    why_zh=f"应有 1 至 {MOST_MEMBERS} 个文件，且不得重名",
-                    why_en=f"1 to {MOST_MEMBERS} files of different names are wanted",
-                )
-            if MANIFEST in names and (manifest := _read_export(archive)) is not None:
-                _demand_size(members, most)
-                yield dropped.name, _verify_export(archive, members, manifest, keys)
-                return
-            _demand_size(members, LARGEST_LOOSE)
-            read = [(f"{dropped.name}/{each.filename}", _member(archive, each)) for each in members]
-    except GuantongError as fault:
+        archive = _opened(dropped.file)
+    except ArchiveUnreadable as fault:
         yield dropped.name, _refused(fault, keys)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError):
-        damaged = ArchiveUnreadable(why_zh="已损坏或已加密", why_en="it is damaged or encrypted")
-        yield dropped.name, _refused(damaged, keys)
-    else:
-        yield from _verify_together(read, keys)
+        return
+    with archive:
+        members = [each for each in archive.infolist() if not each.is_dir()]
+        try:
+            manifest = _read_export(archive, members)
+            _demand_size(members, LARGEST_LOOSE if manifest is None else most)
+            # Only what reading may raise is caught: what goes wrong while it is judged is a fault of ours.
+            read = (
+                []
+                if manifest
+                else [(f"{dropped.name}/{each.filename}", _member(archive, each)) for each in members]
+            )
+        except ArchiveUnreadable as fault:
+            yield dropped.name, _refused(fault, keys)
+            return
+        if manifest is not None:
+            yield dropped.name, _verify_export(archive, members, manifest, keys)
+            return
+    yield from _verify_together(read, keys)
+
+
+def _opened(file: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except DAMAGE:
+        raise ArchiveUnreadable(why_zh="已损坏或已加密", why_en="it is damaged or encrypted") from None
 
 
 def _demand_size(members: Sequence[zipfile.ZipInfo], most: int) -> None:
@@ -155,12 +163,22 @@ def _demand_size(members: Sequence[zipfile.ZipInfo], most: int) -> None:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
-    with archive.open(member) as file:
-        return _bounded(file)
+    try:
+        with archive.open(member) as file:
+            return _bounded(file)
+    except DAMAGE:
+        raise ArchiveUnreadable(why_zh="已损坏或已加密", why_en="it is damaged or encrypted") from None
 
 
-def _read_export(archive: zipfile.ZipFile) -> bytes | None:
-    raw = _member(archive, archive.getinfo(MANIFEST))
+def _read_export(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> bytes | None:
+    """The manifest of a signed export, None if the archive is none. ArchiveUnreadable."""
+    names = [each.filename for each in members]
+    if not members or len(members) > MOST_MEMBERS or len(set(names)) < len(names):
+        raise ArchiveUnreadable(
+            why_zh=f"应有 1 至 {MOST_MEMBERS} 个文件，且不得重名",
+            why_en=f"1 to {MOST_MEMBERS} files of different names are wanted",
+        )
+    raw = _member(archive, archive.getinfo(MANIFEST)) if MANIFEST in names else None
     return raw if raw is not None and f'"kind":"{EXPORT_KIND}"'.encode() in raw else None
 
 
@@ -207,7 +225,7 @@ def _examine_file(
             while piece := file.read(_PIECE):
                 hashed.update(piece)
                 count += len(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+    except DAMAGE:
         seen.fault("export_file_damaged", f"文件 {name} 已损坏。", f"The file {name} is damaged.")
         return
     if (count, f"sha-256:{hashed.hexdigest()}") != (size, digest):

@@ -103,7 +103,7 @@ async def _changing_keys(
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):  # as it was told a line above
             await task
 
 

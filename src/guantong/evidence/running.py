@@ -54,7 +54,7 @@ class Running:
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError):  # as it was told above
                 await task
         await asyncio.to_thread(self._writer.shutdown)
 
@@ -163,7 +163,7 @@ class Running:
         while True:
             self._news.clear()
             if not await self._ask(lambda party: party.key.ref not in self.cosigning.troubles):
-                with suppress(TimeoutError):
+                with suppress(TimeoutError):  # no news within that time: those that failed are asked again
                     await asyncio.wait_for(self._news.wait(), ASK_AGAIN_S)
 
     async def _probe(self) -> None:

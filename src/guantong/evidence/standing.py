@@ -29,7 +29,9 @@ def standing(log_folder: Path, spool_folder: Path) -> Standing | None:
             signed = database.execute("SELECT content FROM note WHERE kind = 'signed'").fetchone()
             taken = dict(database.execute("SELECT name, next_offset FROM writer"))
     except sqlite3.Error:
-        return None
+        return (
+            None  # busy or being made: the measure is left out this time, and the log tells its own troubles
+        )
     size = read_checkpoint(notes.read(signed[0]).text).size if signed else 0
     waiting = (
         spool.end(spool_folder, writer) - taken.get(writer, 0) for writer in spool.writers(spool_folder)

@@ -83,7 +83,7 @@ def _pledge_of(agreement: Envelope) -> list[Envelope]:
     try:
         return [envelope.read(canonical.dumps(agreement.body["pledge"]))]
     except (LookupError, NotCanonical, NotAnEnvelope, TypeError):
-        return []
+        return []  # an agreement without a whole pledge is told by examine_agreement
 
 
 def _examine_accusation(data: bytes, seen: Examination) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 
 from guantong.evidence import spool as spooling
+from guantong.evidence.marks import NAME as MARK
 from guantong.evidence.spool import Spool
 from guantong.exchange.decide import Permit
 from guantong.kit import clock, envelope
@@ -22,7 +23,6 @@ from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/receipt@v1"
 WRITER = "exchange"
-MARK = "chains.json"
 
 Short = Annotated[str, msgspec.Meta(max_length=80)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]

@@ -57,7 +57,9 @@ class NodeKeyWrap:
         for own in self._own:
             seed = from_base64(own.to_text().split("+", 4)[4])[1:]
             public, secret = crypto_sign_seed_keypair(seed)
-            with contextlib.suppress(CryptoError):
+            with contextlib.suppress(
+                CryptoError
+            ):  # sealed for another of our keys; if for none, that is said below
                 return crypto_box_seal_open(
                     wrapped,
                     crypto_sign_ed25519_pk_to_curve25519(public),

@@ -19,6 +19,7 @@ from guantong.bundle.types import Bundle
 from guantong.evidence import spool as spooling
 from guantong.evidence.archive import read_mark
 from guantong.evidence.generations import Generation
+from guantong.evidence.marks import NAME as MARK
 from guantong.evidence.spool import Spool, SpoolFailed
 from guantong.gateway.call import Call, Consumer
 from guantong.gateway.metrics import Tally
@@ -30,7 +31,6 @@ from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/receipt@v1"
 ALERT = "guantong/alert@v1"
-MARK = "chains.json"
 
 Role = Literal["provider", "relay", "consumer"]
 

@@ -147,7 +147,7 @@ def _worker(
 
     def tell(word: bytes) -> None:
         # A supervisor that does not listen just now hears the next word.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(BlockingIOError, ConnectionError):
             channel.send(word)
 
     _work(settings, number, listening, tell, alerts=alerts)
@@ -278,7 +278,8 @@ class Supervisor:
                 )
 
     def _hear(self, worker: Worker) -> None:
-        with contextlib.suppress(OSError):
+        # Nothing more to hear now, or ever again: a worker that ended is noticed by its process.
+        with contextlib.suppress(BlockingIOError, ConnectionError):
             while word := worker.channel.recv(LARGEST_WORD):
                 worker.is_started = True
                 self._board.put(worker.name, word)

@@ -5,7 +5,6 @@ grant with a million receipts is read once and nothing of it is held. What looks
 which may name the receipt before by the digest of either suite.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
 from django.db.models.functions import Lag
 
-from guantong.evidence import spool
+from guantong.evidence import marks
 from guantong.evidence.chains import Flaw, examine, link_of
 from guantong.journal.models import Receipt
 from guantong.kit.errors import GuantongError
@@ -25,7 +24,6 @@ MOST_FLAWS = 500
 """Flaws that are named one by one; beyond them a chain is told as badly damaged."""
 MOST_LINKS = 20_000
 """Links by SM3 that are checked in the signed bytes: the newest."""
-_MARK = "chains.json"
 
 Side = Literal["provider", "consumer", "relay"]
 
@@ -104,13 +102,7 @@ def chains_of(
 
 def ends_of(folder: Path, grant: str) -> dict[str, int]:
     """How far this node's writers had got with a grant's chains when they last noted it (at a start or an orderly end)."""
-    ends: dict[str, int] = {}
-    for writer in spool.writers(folder):
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            noted = json.loads((folder / writer / _MARK).read_text("utf-8"))["chains"]
-            mine = {name: int(place[0]) for name, place in noted.items() if name.startswith(f"{grant}/")}
-            ends |= mine
-    return ends
+    return marks.ends(folder, of=f"{grant}/")
 
 
 def calls_of(grant: str, *, most: int) -> dict[str, Call]:
@@ -176,7 +168,7 @@ def _fits(before: int, after: int) -> bool:
     try:
         one, other = link_of(raws[before]), link_of(raws[after])
     except (GuantongError, KeyError):
-        return False
+        return False  # bytes that cannot be read name nothing: the link is told as broken
     return one is not None and other is not None and other.prev in one.digests
 
 
@@ -188,7 +180,9 @@ def _broken_by_sm3(within: QuerySet[Receipt]) -> Iterable[Flaw]:
     rows = within.order_by("-at", "-id").only("raw")[:MOST_LINKS]
     links = []
     for row in rows:
-        with suppress(GuantongError):
+        with suppress(
+            GuantongError
+        ):  # bytes that were tampered with: the gap they leave is named by its number
             link = link_of(bytes(row.raw))
             if link:
                 links.append(link)

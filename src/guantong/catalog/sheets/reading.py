@@ -6,7 +6,6 @@ import logging
 import re
 import traceback
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +25,7 @@ from guantong.catalog.sheets.errors import (
     SheetHidden,
     TextUnreadable,
 )
+from guantong.kit import zips
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +36,11 @@ MOST_ROWS = 300_000
 MOST_COLUMNS = 200
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell [^>]*?ref=\"([A-Z]+[0-9]+:[A-Z]+[0-9]+)\"")
-# In how many ways the libraries say that a file is not the workbook its name promises: zipfile of broken, encrypted
-# (RuntimeError) and strangely compressed (NotImplementedError) parts, zlib of what does not unpack; the XML parser of
+# In how many ways the libraries say that a file is not the workbook its name promises: the zip's own; the XML parser of
 # what is no XML (SyntaxError is ParseError's base); openpyxl, which looks for parts and attributes that are not there,
 # by whatever that raises. Which one it was goes into the log, lest a fault of ours be taken for one of the file.
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, KeyError, ValueError, TypeError, OSError, EOFError,
-    SyntaxError, AttributeError, IndexError, RuntimeError, NotImplementedError,
+_DAMAGE: tuple[type[Exception], ...] = (
+    *zips.DAMAGE, InvalidFileException, ParseError, KeyError, ValueError, TypeError, SyntaxError, AttributeError, IndexError,
 )  # fmt: skip
 
 

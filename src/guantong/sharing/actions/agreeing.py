@@ -90,7 +90,7 @@ def _keys_of_pledge(raw: bytes) -> Mapping[str, VerifyKey]:
     try:
         return own_ring(envelope.read(raw).body["pledge"]["body"]["at"])
     except (NotAnEnvelope, LookupError, TypeError, ValueError):
-        return {}
+        return {}  # no key fits what cannot be read, so its check refuses it
 
 
 def _keep(grant: str, statement: bytes, document: bytes, *, by: Actor, at: datetime) -> None:

@@ -1,14 +1,13 @@
 """``guantong complete``: are this node's receipts, or those in the files given, all there? Names each missing number."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from guantong.evidence import archive, spool
+from guantong.evidence import archive, marks, spool
 from guantong.evidence.archive import Archive
 from guantong.evidence.chains import Completeness, link_of
 from guantong.evidence.proofs import ProofMalformed, read_proof
@@ -16,7 +15,6 @@ from guantong.kit.errors import GuantongError, Language
 from guantong.site.node import node_settings
 
 # Where a writer notes how far its chains go.
-_MARK = "chains.json"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         settings = node_settings()
         store = Archive(settings.archive_place)
         records = _own(settings.spool_folder, store)
-        ends = _ends(settings.spool_folder) | ends
+        ends = marks.ends(settings.spool_folder) | ends
     for record in records:
         with suppress(GuantongError):  # not a statement: nothing with a number
             link = link_of(record)
@@ -69,18 +67,6 @@ def _own(spools: Path, store: Archive) -> Iterator[bytes]:
     for writer in sorted({*spool.writers(spools), *store.writers()}):
         for spooled in archive.read(spools, store, writer):
             yield spooled.record
-
-
-def _ends(spools: Path) -> dict[str, int]:
-    """How far each chain goes by its writer's own mark, which shows a tail that was cut off."""
-    ends: dict[str, int] = {}
-    for path in sorted(spools.glob(f"*/{_MARK}")):
-        with suppress(ValueError, KeyError, OSError):
-            ends |= {
-                name: int(number)
-                for name, (number, _) in json.loads(path.read_text("utf-8"))["chains"].items()
-            }
-    return ends
 
 
 def _records(path: Path) -> Iterator[bytes]:

@@ -1,0 +1,16 @@
+"""In how many ways Python's zipfile says that an archive is not what it should be."""
+
+import lzma
+import zipfile
+import zlib
+
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,  # no archive, a broken directory, a checksum that does not fit
+    zlib.error,  # a deflated member that does not unpack
+    lzma.LZMAError,  # the same, packed by LZMA
+    OSError,  # the same, packed by bzip2, which has no error of its own
+    EOFError,  # a member that ends too soon
+    RuntimeError,  # an encrypted member; NotImplementedError, its kind, is a compression that nobody here knows
+    ValueError,  # offsets that lie outside the file
+)
+"""Whoever reads an archive from outside catches these around the reading, and nothing else."""
