@@ -1,8 +1,6 @@
 """Alerts in real Chromium: every page sound in both languages; a grant suspended from its alert."""
 
-import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -12,8 +10,9 @@ from guantong.kit import clock
 from guantong.risk import actions
 from guantong.risk.models import Finding
 from guantong.sharing.models import Grant
+from tests.browser.looking import look_at_all
 from tests.browser.test_catalogue import pictured
-from tests.dispatch.test_chromium import faults_of, in_chromium, visit
+from tests.dispatch.test_chromium import in_chromium, visit
 from tests.risk.cast import Desk, month_of_use
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -57,24 +56,7 @@ def test_every_page_of_alerts_is_sound(live_server: LiveServer, language: str) -
         "gao": {"rule-read": "/oversee/risk/rules/other_purpose/", "oversee": "/oversee/"},
         "xu": {"nothing": "/oversee/risk/"},
     }
-    faults: dict[str, Any] = {}
-    complaints: list[str] = []
-
-    def look(browser: Browser) -> None:
-        for who, paths in pages.items():
-            page = visit(browser, live_server.url, who, language, complaints)
-            for name, path in paths.items():
-                answer = page.goto(live_server.url + path)
-                assert answer is not None
-                assert answer.status == 200, path
-                for folded in page.locator("main details").all():
-                    folded.evaluate("each => each.open = true")
-                if found := faults_of(page):
-                    faults[name] = found
-                pictured(page, f"risk-{name}", language)
-
-    in_chromium(look)
-    assert (json.dumps(faults, ensure_ascii=False, indent=1), complaints) == ("{}", [])
+    look_at_all(live_server.url, pages, language, "risk")
 
 
 def test_a_grant_is_suspended_from_its_alert(live_server: LiveServer) -> None:

@@ -1,9 +1,7 @@
 """Asking and deciding in real Chromium: every page sound in both languages at any width; a request from form to grant."""
 
-import json
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -19,6 +17,7 @@ from guantong.kit import canonical, clock
 from guantong.sharing import actions, papers
 from guantong.sharing.models import Grant, Request
 from guantong.sharing.types import Narrowing, Particulars
+from tests.browser.looking import look_at_all
 from tests.browser.test_catalogue import pictured
 from tests.cast import PERMITS, Cast, assemble, need, publish_permits
 from tests.dispatch.test_chromium import faults_of, in_chromium, visit
@@ -128,24 +127,7 @@ def use(grant: Grant) -> None:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_page_of_asking_and_deciding_is_sound(live_server: LiveServer, language: str) -> None:
     _cast, pages = furnished()
-    faults: dict[str, Any] = {}
-    complaints: list[str] = []
-
-    def look(browser: Browser) -> None:
-        for who, paths in pages.items():
-            page = visit(browser, live_server.url, who, language, complaints)
-            for name, path in paths.items():
-                answer = page.goto(live_server.url + path)
-                assert answer is not None
-                assert answer.status == 200, path
-                for folded in page.locator("main details").all():
-                    folded.evaluate("each => each.open = true")
-                if found := faults_of(page):
-                    faults[name] = found
-                pictured(page, f"sharing-{name}", language)
-
-    in_chromium(look)
-    assert (json.dumps(faults, ensure_ascii=False, indent=1), complaints) == ("{}", [])
+    look_at_all(live_server.url, pages, language, "sharing")
 
 
 def test_what_is_not_shared_is_a_sound_page(live_server: LiveServer) -> None:

@@ -6,7 +6,7 @@ and the former one is believed until a moment that the card tells, afterwards on
 Whoever held any earlier key can follow the chain of statements to the present one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ import msgspec
 from guantong.kit import clock, durable, envelope
 from guantong.kit.errors import GuantongError
 from guantong.kit.key_files import read_key, write_secret
-from guantong.kit.keyrings import Former, NodeKeys
+from guantong.kit.keyrings import Former, NodeKeys, PresentRing
 from guantong.kit.suites import INTERNATIONAL, NATIONAL, SigningKey, VerifyKey
 
 KIND = "guantong/node-key@v1"
@@ -147,7 +147,7 @@ def own_keys(folder: Path) -> NodeKeys:
     return NodeKeys(present, following.public if following else None, ended.former)
 
 
-class OwnRing(Mapping[str, VerifyKey]):
+class OwnRing(PresentRing):
     """The keys by which this node may have signed what is read now, as fresh as the last :meth:`renew`."""
 
     def __init__(self, folder: Path) -> None:
@@ -157,15 +157,6 @@ class OwnRing(Mapping[str, VerifyKey]):
     def renew(self) -> None:
         """Look at the files again."""
         self._keys = own_keys(self._folder)
-
-    def __getitem__(self, ref: str) -> VerifyKey:
-        return self._keys.now()[ref]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys.now())
-
-    def __len__(self) -> int:
-        return len(self._keys.now())
 
 
 def old_key(folder: Path) -> SigningKey | None:

@@ -1,6 +1,6 @@
 """The keys of one node at one moment: the one by which it signs, the one to come, and those by which it signed before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,3 +40,18 @@ class NodeKeys:
         if not self.former and self.coming is None:
             return {self.present.ref: self.present}
         return self.at(clock.now())
+
+
+class PresentRing(Mapping[str, VerifyKey]):
+    """The keys of ``_keys`` that are good now, by reference, however often those change."""
+
+    _keys: NodeKeys
+
+    def __getitem__(self, ref: str) -> VerifyKey:
+        return self._keys.now()[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys.now())
+
+    def __len__(self) -> int:
+        return len(self._keys.now())

@@ -5,7 +5,6 @@ never leaves; ``sources.json`` (mode 0600) holds the addresses and passwords of 
 """
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -18,6 +17,7 @@ from guantong.evidence.successions import Succession, TellingKeys, follow
 from guantong.exchange.errors import EdgeNotEnrolled, EnrolmentFailed
 from guantong.kit import durable
 from guantong.kit.errors import GuantongError
+from guantong.kit.keyrings import PresentRing
 from guantong.kit.suites import SigningKey, VerifyKey, suite
 
 DOOR = "/exchange/edges/enrol"
@@ -38,7 +38,7 @@ class EdgeHome(msgspec.Struct, frozen=True):
     """How the node's key came to be ``node_key``, since it was changed."""
 
 
-class NodeRing(Mapping[str, VerifyKey]):
+class NodeRing(PresentRing):
     """The keys of the edge's node, by which bundles, orders and answers are believed; kept in ``edge.json``."""
 
     def __init__(self, home: Path) -> None:
@@ -58,7 +58,7 @@ class NodeRing(Mapping[str, VerifyKey]):
             said = msgspec.json.decode(told, type=TellingKeys)
             keys = follow(said.successions, VerifyKey.from_text(said.key))
         except (msgspec.MsgspecError, GuantongError):
-            return False
+            return False  # nothing is learnt of what cannot be read or does not follow; the caller refuses as before
         if keys == self._keys or self._keys.present not in {
             keys.present,
             *(each.key for each in keys.former),
@@ -70,15 +70,6 @@ class NodeRing(Mapping[str, VerifyKey]):
         keep_home(self._home, facts)
         self._keys = keys
         return True
-
-    def __getitem__(self, ref: str) -> VerifyKey:
-        return self._keys.now()[ref]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys.now())
-
-    def __len__(self) -> int:
-        return len(self._keys.now())
 
 
 def keep_home(home: Path, facts: EdgeHome) -> None:
