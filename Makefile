@@ -1,6 +1,9 @@
 # make help lists what there is. Everything needed is fetched: a virtual environment from the hashed lock file, the
 # front end through Node from its wheel, and for the tests PostgreSQL, MariaDB and Chromium (apt, when root).
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The system's own Python first: distributions build it guided by profiles, a build from source often is not, and under
+# such a one a gateway process takes a fifth longer for the same call.
+PYTHON ?= $(shell for each in /usr/bin/python3.11 python3.11 python3; do \
+	"$$each" -c 'import ensurepip, venv' 2>/dev/null && command -v "$$each" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 7
