@@ -10,7 +10,7 @@ from django.test import Client
 from tests.cast import NOON, PERMITS, Cast, assemble, content, publish_permits
 from tests.catalog.interface_server import serving
 
-from guantong.bundle.services import Operation, Parameter
+from guantong.bundle.services import Operation, Parameter, Service
 from guantong.catalog import actions
 from guantong.catalog.comparing import differences
 from guantong.catalog.errors import ContentWrong
@@ -138,6 +138,7 @@ def test_an_interface_comes_into_the_bundle_with_its_link() -> None:
     )  # fmt: skip
     service = bundle.services[PERMITS]
     assert (service.source, service.timeout_ms, service.health) == ("police-api", 900, "/health")
+    assert service.answer_limit == Service(resource="", source="").answer_limit, "as usual where nobody said"
     assert (service.cache_s, service.response_headers) == ({"by_id": 30}, ["X-Request-Id"])
     assert PERMITS not in bundle.bindings
 
@@ -343,11 +344,21 @@ def test_how_an_interface_is_asked_is_said_on_the_page() -> None:
             assert "timeout_ms" in client.get(page, place).content.decode()
             wrong = client.post(page, {**place, "save": "1", "timeout_ms": "1"})
             assert wrong.status_code == 422
-            client.post(
-                page, {**place, "save": "1", "timeout_ms": "800", "response_headers": "X-Request-Id, Etag"}
-            )
+            for name, value, words in (
+                ("answer_limit_kb", "0", "最大响应（KB）应为 1 至 32768 的整数"),
+                ("answer_limit_kb", "40000", "最大响应（KB）应为 1 至 32768 的整数"),
+                ("answer_limit_kb", "4 MB", "最大响应（KB）应为 1 至 32768 的整数"),
+                ("attempts", "9", "尝试次数应为 1 至 5 的整数"),
+                ("response_headers", "X_Y", "响应头最多 20 个"),
+            ):
+                wrong = client.post(page, {**place, "save": "1", name: value})
+                assert wrong.status_code == 422
+                assert words in wrong.content.decode()
+            more = {"answer_limit_kb": "8192", "timeout_ms": "800", "response_headers": "X-Request-Id, Etag"}
+            assert client.post(page, {**place, "save": "1", **more}).status_code == 302
         finally:
             path.unlink()
     compiled = compile_bundle(node_settings(), sequence=1, by=SYSTEM, at=NOON).services[PERMITS]
-    assert (compiled.timeout_ms, compiled.response_headers) == (800, ["X-Request-Id", "Etag"])
+    assert (compiled.timeout_ms, compiled.answer_limit) == (800, 8 << 20)
+    assert compiled.response_headers == ["X-Request-Id", "Etag"]
     assert Link.objects.get(resource=resource).columns == {}

@@ -15,7 +15,7 @@ from guantong.catalog import actions, queries
 from guantong.catalog.compiling_views import demand_own
 from guantong.catalog.harvesting import reading
 from guantong.catalog.harvesting.errors import SourceUnknown
-from guantong.catalog.links import finding, fitting, mapping
+from guantong.catalog.links import asking, finding, fitting, mapping
 from guantong.catalog.links.errors import LinkUnfit, NothingLinked
 from guantong.catalog.links.mapping import Place
 from guantong.catalog.links.types import INTERFACE, NO_HEALTH_PATH, SeenColumn, ServiceTerms, kind_of
@@ -31,7 +31,6 @@ from guantong.pages.lists import answer_list
 
 CHECKS_SHOWN = 30
 SPARE_FIELDS = 1
-_NUMBERS = ("timeout_ms", "attempts", "breaker_failures", "breaker_rest_s")
 
 
 @require_http_methods(["GET", "POST"])
@@ -117,15 +116,8 @@ def _asked(request: HttpRequest, context: dict[str, Any]) -> bool:
     """How the interface is to be asked, as typed; whether it was sent. LinkUnfit."""
     if request.method != "POST" or "save" not in request.POST:
         return False
-    typed: dict[str, Any] = {name: request.POST.get(name, "").strip() for name in _NUMBERS}
-    headers = [each for each in request.POST.get("response_headers", "").replace(",", " ").split() if each]
-    try:
-        values = {name: int(text) for name, text in typed.items() if text.isdecimal() and len(text) < 9}
-        context["service"] = msgspec.convert({**values, "response_headers": headers}, ServiceTerms)
-    except msgspec.ValidationError as error:
-        raise LinkUnfit(
-            why_zh=f"调用方式有误（{error}）", why_en=f"how it is asked is wrong ({error})"
-        ) from error
+    typed = {name: request.POST.get(name, "").strip() for name in asking.NUMBERS}
+    context["service"] = asking.read_terms(typed, request.POST.get("response_headers", ""))
     return True
 
 
