@@ -27,6 +27,8 @@ from guantong.kit.suites import SigningKey, VerifyKey
 LOOK_EVERY_S = 0.05
 SIGN_EVERY_S = 0.25
 ASK_AGAIN_S = 1.0
+REST = 4
+"""For how many times as long as it took does the log let leaves gather before it integrates again."""
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -65,13 +67,14 @@ class Running:
     async def _integrate(self) -> None:
         await self._settle()
         while True:
-            pause = LOOK_EVERY_S
+            pause, began = LOOK_EVERY_S, time.monotonic()
             try:
                 if self.log.behind is not None:
                     await self._repair(self.log.behind)
                 if await self._write(self._integrate_for_a_while):
                     self._news.set()
-                    pause = 0
+                    # Syncing and signing cost the same for one leaf as for a thousand: under load, wait for more.
+                    pause = min(SIGN_EVERY_S, REST * (time.monotonic() - began))
                 self.trouble = None
             except (OSError, sqlite3.Error, GuantongError) as fault:
                 _logger.exception("the log could not integrate")

@@ -14,6 +14,7 @@ import msgspec
 from guantong.bundle.depot import Depot
 from guantong.bundle.directory import node_ring
 from guantong.bundle.types import Bundle
+from guantong.gateway.bodies import Body
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
 from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
@@ -41,13 +42,7 @@ from guantong.kit.asgi import (
     NotReady,
     Outgoing,
     PathUnknown,
-    Receive,
-    Scope,
-    Send,
     as_json,
-    deliver,
-    incoming,
-    read_body_until,
 )
 from guantong.kit.errors import GuantongError
 from guantong.kit.tokens import TokenInvalid
@@ -71,7 +66,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gateway:
-    """The ASGI application. Its parts are given; it starts and stops nothing."""
+    """What is behind the port. Its parts are given; it starts and stops nothing."""
 
     def __init__(
         self, *, node: str, signers: Signers, depot: Depot, callers: Callers, tokens: Tokens,
@@ -102,19 +97,16 @@ class Gateway:
             national.REFRESH: self._refreshed,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return
+    async def serve(self, head: Incoming, body: Body) -> Outgoing:
+        """The answer to one request. Raises nothing."""
         began = perf_counter()
         self._meters.in_flight += 1
-        head = incoming(scope)
         call = drawn(16).hex()
         trail = self._traces.begin(head.headers, call)
         said = ANSWERED
         try:
             self._signers.check(head.headers)
-            answer = await self._served(head, receive, call, trail)
+            answer = await self._served(head, body, call, trail)
             if answer.status >= 400:
                 said = f"status_{answer.status}"
         except NotAnswered as no:
@@ -134,23 +126,20 @@ class Gateway:
             answer = Outgoing(answer.status, answer.body, {**answer.headers, "connection": "close"})
         if "signature" in head.headers or "accept-signature" in head.headers:
             answer = self._signers.signed(answer, self._callers.request(head))
-        await deliver(send, answer)
+        return answer
 
-    async def _served(self, head: Incoming, receive: Receive, call: str, trail: Trail | None) -> Outgoing:
-        if head.path in self._posts:
+    async def _served(self, head: Incoming, body: Body, call: str, trail: Trail | None) -> Outgoing:
+        serve = self._posts.get(head.path)
+        if serve is not None:
             if head.method != "POST":
                 raise MethodNotAllowed
+        elif head.path.partition("?")[0] == PROXY:
+            serve = self._proxied
+        elif head.path.startswith(PREFIX):
+            serve = self._service
+        if serve is not None:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
-            body = await read_body_until(deadline, receive, head.headers)
-            return await self._posts[head.path](Visit(head, body, call, deadline, trail))
-        if head.path.partition("?")[0] == PROXY:
-            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
-            body = await read_body_until(deadline, receive, head.headers)
-            return await self._proxied(Visit(head, body, call, deadline, trail))
-        if head.path.startswith(PREFIX):
-            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
-            body = await read_body_until(deadline, receive, head.headers)
-            return await self._service(Visit(head, body, call, deadline, trail))
+            return await serve(Visit(head, await body.whole(deadline), call, deadline, trail))
         if head.method == "GET":
             return await self._got(head, call)
         raise PathUnknown

@@ -46,9 +46,7 @@ from guantong.kit.suites import SigningKey, suite
 POLL_S = 0.2
 TELL_S = 0.5
 FIRST_S = 0.01
-KEEP_ALIVE_S = 30
 BACKLOG = 2048
-CONNECTIONS = 8_192
 SHORTEST_SUBJECT_KEY = 32
 
 logger = logging.getLogger("guantong.gateway")
@@ -192,16 +190,15 @@ async def serve(
     await _news(parts, parts.depot.recover(), alerts=alerts)
     await _look(parts, alerts=alerts)
     config = uvicorn.Config(
-        parts.gateway,
+        parts.gateway,  # type: ignore[arg-type] # our own protocol asks it, not ASGI
+        interface="asgi3",
         http=Http11,
         ws="none",
         lifespan="off",
-        limit_concurrency=CONNECTIONS,
         proxy_headers=False,
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
         backlog=BACKLOG,
     )
     serving = server(config) if server else DrainingServer(config, parts.gateway, bound_s=parts.drain_s)

@@ -1,6 +1,5 @@
 """The little of HTTP that the data plane needs: a request read whole, an answer sent whole, over raw ASGI."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -114,30 +113,6 @@ def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-async def read_body_until(deadline: float, receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """The whole body, or BodyTooSlow when it is not there at ``deadline`` (of the event loop's clock).
-
-    As ``asyncio.timeout_at`` would do it, at a third of the price for a body that is there already.
-    """
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a body is read in a task")
-    cut_off: list[bool] = []
-
-    def cut() -> None:
-        cut_off.append(task.cancel())
-
-    timer = asyncio.get_running_loop().call_at(deadline, cut)
-    try:
-        return await read_body(receive, headers)
-    except asyncio.CancelledError:
-        if cut_off and not task.uncancel():
-            raise BodyTooSlow from None
-        raise
-    finally:
-        timer.cancel()
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int = LARGEST_BODY) -> bytes:
