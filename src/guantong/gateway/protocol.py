@@ -111,7 +111,7 @@ class Http11(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Nobody waits any more; calls on their way are finished, for their receipts."""
-        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self._state.connections.discard(self)
         self._is_ended = self._is_deaf = True
         self._due = NEVER
         if self._timer is not None:
