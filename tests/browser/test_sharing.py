@@ -10,10 +10,11 @@ from pytest_django.live_server_helper import LiveServer
 from guantong.bundle.types import Condition
 from guantong.catalog import actions as catalog
 from guantong.catalog.types import ItemNeeds, Wanted
-from guantong.identity.actions import issue_secret, register_person
+from guantong.identity.actions import add_key, issue_secret, register_person
 from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
 from guantong.kit import canonical, clock
+from guantong.kit.suites import NATIONAL
 from guantong.sharing import actions, papers
 from guantong.sharing.models import Grant, Request
 from guantong.sharing.types import Narrowing, Particulars
@@ -71,7 +72,9 @@ def furnished() -> tuple[Cast, dict[str, dict[str, str]]]:
     actions.resume(grant, reason="已核实", by=jiang, at=at)
     actions.narrow(grant, Narrowing(per_day=80), reason="按实际用量", by=jiang, at=at)
     use(grant)
-    issue_secret(cast.counter, by=by, at=at)
+    for _ in range(2):
+        issue_secret(cast.counter, by=by, at=at)
+    add_key(cast.counter, NATIONAL.generate("one-window").public.to_text(), by=by, at=at)
     register_person(
         "an", "安管", password="an-password-1", roles=["operator"], organisation=cast.bureau, by=SYSTEM, at=at
     )

@@ -175,11 +175,17 @@ async def test_a_token_ends(town: Town) -> None:
 
 async def test_a_token_ends_with_the_keys_it_rests_on(town: Town) -> None:
     token = await given(town)
+    proof = form(client_id=None, client_assertion_type=ASSERTION, client_assertion=assertion(town))
+    by_key = (await asked(town, proof)).json["access_token"]
     application = town.city.bundle.applications[cast.ENROLMENT]
-    for changes in ({"secret": ""}, {"keys": [town.nation.key.public.to_text()]}):
+    for changes, ends, stays in (
+        ({"secret": ""}, token, by_key),
+        ({"keys": [town.nation.key.public.to_text()]}, by_key, token),
+    ):
         town.city.publish(applications={cast.ENROLMENT: msgspec.structs.replace(application, **changes)})
         await town.city.in_force()
-        is_told(await shown(town, token), 401, "token_invalid")
+        is_told(await shown(town, ends), 401, "token_invalid")
+        assert (await shown(town, stays)).status == 200
     town.city.publish(applications={cast.ENROLMENT: application})
     await town.city.in_force()
     assert (await shown(town, token)).status == 200

@@ -14,11 +14,16 @@ from guantong.identity.errors import ApplicationOfAnother, RidTaken, RidWrong
 from guantong.identity.models import Application
 from guantong.journal.models import Entry
 from guantong.journal.types import SYSTEM
-from guantong.kit.shared_secrets import FILE, digest_of, keep
+from guantong.kit.shared_secrets import FILE, digest_of, drop, follow
 from guantong.kit.suites import INTERNATIONAL
 from guantong.site.node import node_settings
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    (node_settings().key_folder / FILE).unlink(missing_ok=True)
 
 
 def held() -> dict[str, str]:
@@ -47,12 +52,12 @@ def test_a_secret_is_given_once_and_kept_as_a_digest() -> None:
     assert secret not in json.dumps(list(Entry.objects.values()), default=str)
 
 
-def test_a_new_secret_ends_the_old_one_and_none_is_left_after_taking_it_away() -> None:
+def test_without_overlap_a_new_secret_ends_the_old_one_and_none_is_left_after_taking_it_away() -> None:
     cast = assemble()
     by = cast.as_actor(cast.xu)
     first = actions.issue_secret(cast.counter, by=by, at=NOON)
     other = actions.issue_secret(second(cast), by=cast.as_actor(cast.luo), at=NOON)
-    again = actions.issue_secret(cast.counter, by=by, at=NOON)
+    again = actions.issue_secret(cast.counter, overlap_days=0, by=by, at=NOON)
     assert first != again
     assert held() == {"one-window": again, "police-desk": other}
     assert actions.revoke_secret(cast.counter, by=by, at=NOON).secret == ""
@@ -91,7 +96,9 @@ def test_a_requester_identifier_is_drawn_and_can_be_named() -> None:
 
 def _keep(folder: str, name: str) -> None:
     for n in range(20):
-        keep(Path(folder), f"{name}-{n}", name)
+        follow(Path(folder), f"{name}-{n}", name)
+        follow(Path(folder), f"{name}-{n}", f"{name} again", former=f"{name}-{n} before")
+        drop(Path(folder), [f"{name}-{n - 1} before"])
 
 
 def test_several_processes_keep_secrets_at_once(tmp_path: Path) -> None:
@@ -100,4 +107,4 @@ def test_several_processes_keep_secrets_at_once(tmp_path: Path) -> None:
         each.start()
     for each in several:
         each.join()
-    assert len(json.loads((tmp_path / FILE).read_text())) == 80
+    assert len(json.loads((tmp_path / FILE).read_text())) == 84

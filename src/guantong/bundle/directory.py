@@ -1,6 +1,6 @@
 """Public keys as the bundle lists them, ready to verify with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +18,11 @@ class AnyOf:
     """Several keys of one holder, of whom any may have signed (keys overlap while they are renewed)."""
 
     keys: tuple[VerifyKey, ...]
-    algorithm: str
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithms of all of them, apart by spaces: a key may be followed by one of the other suite."""
+        return " ".join(dict.fromkeys(key.algorithm for key in self.keys))
 
     def verify(self, data: bytes, signature: bytes, /) -> bool:
         """Whether ``signature`` is one of the keys' over ``data``."""
@@ -27,10 +31,30 @@ class AnyOf:
 
 def application_key(application: Application) -> Verifier | None:
     """What verifies an application's signatures, or None if it has no key."""
-    keys = tuple(verify_key(text) for text in application.keys)
-    if len(keys) < 2:
-        return keys[0] if keys else None
-    return AnyOf(keys, keys[0].algorithm)
+    return one_of(application.keys)
+
+
+def one_of(keys: Sequence[str]) -> Verifier | None:
+    """What verifies signatures by any of ``keys`` (vkeys), or None if there are none."""
+    known = tuple(verify_key(text) for text in keys)
+    if len(known) < 2:
+        return known[0] if known else None
+    return AnyOf(known)
+
+
+def application_named(bundle: Bundle, keyid: str) -> Application | None:
+    """The application that a signature names: by its identifier, or one of its keys by ``<identifier>+<key id>``."""
+    name = keyid if keyid in bundle.applications else keyid.rpartition("+")[0]
+    application = bundle.applications.get(name)
+    return application if application is not None and application.id == name else None
+
+
+def key_named(application: Application, keyid: str) -> Verifier | None:
+    """The very key of ``application`` that ``keyid`` names, or, where that names the application alone, any of them."""
+    if keyid == application.id:
+        return application_key(application)
+    named = keyid.removeprefix(application.id + "+")
+    return next((key for key in map(verify_key, application.keys) if key.key_id == named), None)
 
 
 def keys_of(node: Node) -> NodeKeys:
@@ -55,7 +79,7 @@ def door_key(node: Node) -> Verifier:
 
 def any_of(keys: NodeKeys) -> Verifier:
     """What verifies the requests and answers of the node that has ``keys``, now."""
-    return AnyOf(tuple(keys.now().values()), keys.present.algorithm)
+    return AnyOf(tuple(keys.now().values()))
 
 
 def neighbour_key(bundle: Bundle, code: str) -> Verifier | None:

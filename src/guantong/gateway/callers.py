@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable
 from hashlib import sha256
 
-from guantong.bundle.directory import application_key, neighbour_key
+from guantong.bundle.directory import application_named, key_named, neighbour_key
 from guantong.bundle.types import Bundle
 from guantong.gateway.limits.counts import Counts, Want
 from guantong.gateway.relay import BUDGET, PATH
@@ -47,7 +47,8 @@ class Callers:
             return self._tokens.holder(token.strip(), bundle)
         if "x-client-id" in head.headers:
             return await self._sharer(head, body, bundle)
-        return await self._signer(head, body, lambda found: _application(bundle, found))
+        keyid = await self._signer(head, body, lambda found: _key(bundle, found))
+        return _holder(bundle, keyid)
 
     async def neighbour(self, head: Incoming, body: bytes, bundle: Bundle) -> str:
         """The neighbouring node that hands a call over."""
@@ -57,9 +58,10 @@ class Callers:
         """An application of this node, or a neighbour."""
         if head.headers.get("authorization"):
             return await self.application(head, body, bundle)
-        return await self._signer(
-            head, body, lambda found: _application(bundle, found) or neighbour_key(bundle, found)
+        keyid = await self._signer(
+            head, body, lambda found: _key(bundle, found) or neighbour_key(bundle, found)
         )
+        return _holder(bundle, keyid)
 
     def request(self, head: Incoming) -> Request:
         """The request as signatures see it."""
@@ -74,10 +76,12 @@ class Callers:
         names = ("x-client-id", "x-timestamp", "x-nonce", "x-signature")
         name, timestamp, nonce, signature = (head.headers.get(one, "") for one in names)
         application = bundle.applications.get(name)
-        secret = self._secrets.of(application) if application and application.node == bundle.node else None
+        is_ours = application is not None and (application.id, application.node) == (name, bundle.node)
+        secrets = self._secrets.of(application, bundle) if application and is_ours else []
         covered = "\n".join([name, timestamp, nonce, head.method, head.path, sha256(body).hexdigest()])
-        made = hmac.digest(secret or b"?", covered.encode(), "sha256").hex()
-        if not hmac.compare_digest(made.encode(), signature.lower().encode()) or secret is None:
+        made = [hmac.digest(secret, covered.encode(), "sha256").hex() for secret in secrets or [b"?"]]
+        fits = [hmac.compare_digest(one.encode(), signature.lower().encode()) for one in made]
+        if not any(fits) or not secrets:
             raise SecretNotProved
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16):
             raise SecretNotProved
@@ -103,8 +107,14 @@ class Callers:
             raise SignatureReplayed
 
 
-def _application(bundle: Bundle, keyid: str) -> Verifier | None:
-    application = bundle.applications.get(keyid)
+def _key(bundle: Bundle, keyid: str) -> Verifier | None:
+    application = application_named(bundle, keyid)
     if application is None or application.node != bundle.node:
         return None
-    return application_key(application)
+    return key_named(application, keyid)
+
+
+def _holder(bundle: Bundle, keyid: str) -> str:
+    """The application, or else the node, whose signature named this key."""
+    application = application_named(bundle, keyid)
+    return application.id if application else keyid

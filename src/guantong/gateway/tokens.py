@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote_plus
 
-from guantong.bundle.directory import AnyOf, application_key
+from guantong.bundle.directory import verify_key
+from guantong.bundle.overlaps import Overlaps
 from guantong.bundle.types import Application, Bundle
 from guantong.gateway.limits.counts import Counts, Want
 from guantong.kit import clock, tokens
@@ -65,6 +66,7 @@ class Tokens:
         self._audiences = (url, url + PATH)
         self._key = key
         self._ring = ring
+        self._overlaps = Overlaps()
         self._counts = counts
         # Verifying costs an Ed25519 operation; what was verified is remembered, with the bundle that it was held against.
         self._read: dict[str, tuple[Claims, Bundle]] = {}
@@ -72,7 +74,7 @@ class Tokens:
     async def answer(self, head: Incoming, body: bytes, bundle: Bundle) -> Outgoing:
         """Answer a token request in the words of RFC 6749 §5."""
         try:
-            application = await self._client(head, body, bundle)
+            application, proved = await self._client(head, body, bundle)
         except (ClientNotProved, GrantTypeUnsupported, TokenRequestWrong) as no:
             challenge = {"www-authenticate": 'Basic realm="guantong"'} if no.status == 401 else {}
             return as_json(
@@ -87,7 +89,7 @@ class Tokens:
         now = clock.millis() // 1000
         claims = Claims(
             iss=self._node, sub=application.id, aud=self._audiences[0], exp=now + LASTS_S, iat=now,
-            jti=secrets.token_hex(8), gen=generation(application),
+            jti=secrets.token_hex(8), gen=generation(proved),
         )  # fmt: skip
         token = tokens.sign(claims, self._key, typ="at+jwt")
         return as_json(200, {"access_token": token, "token_type": "Bearer", "expires_in": LASTS_S})
@@ -100,7 +102,10 @@ class Tokens:
             claims, judged = self._verified(token, now), None
         if judged is not bundle:
             application = bundle.applications.get(claims.sub)
-            if application is None or application.node != self._node or claims.gen != generation(application):
+            if application is None or application.node != self._node:
+                raise TokenInvalid
+            good = [*self._overlaps.digests(application, bundle), *application.keys]
+            if claims.gen not in map(generation, good):
                 raise TokenInvalid
             if len(self._read) >= REMEMBERED:
                 self._read.clear()
@@ -108,12 +113,13 @@ class Tokens:
         return claims.sub
 
     def _verified(self, token: str, now: int) -> Claims:
-        claims = _read_by(token, self._ring.values(), now)
+        claims, _ = _read_by(token, self._ring.values(), now)
         if claims.iss != self._node or not claims.is_for(self._audiences[0]):
             raise TokenInvalid
         return claims
 
-    async def _client(self, head: Incoming, body: bytes, bundle: Bundle) -> Application:
+    async def _client(self, head: Incoming, body: bytes, bundle: Bundle) -> tuple[Application, str]:
+        """Who asks, and the digest or key by which they proved it."""
         form = _form(head, body)
         if form.get("grant_type") != "client_credentials":
             raise GrantTypeUnsupported
@@ -122,17 +128,15 @@ class Tokens:
         name, secret = _credentials(head, form)
         application = bundle.applications.get(name)
         digest = digest_of(secret)
-        held = application.secret if application and application.node == self._node else ""
+        is_ours = application is not None and (application.id, application.node) == (name, self._node)
+        held = self._overlaps.digests(application, bundle) if application and is_ours else []
         # Compared whatever was found, so that the time tells nothing of who exists.
-        if (
-            not hmac.compare_digest(digest, held or "sha-256:")
-            or application is None
-            or not application.active
-        ):
+        fits = [hmac.compare_digest(digest, one) for one in held or ["sha-256:"]]
+        if not any(fits) or application is None or not application.active:
             raise ClientNotProved
-        return application
+        return application, digest
 
-    async def _asserted(self, form: Mapping[str, str], bundle: Bundle) -> Application:
+    async def _asserted(self, form: Mapping[str, str], bundle: Bundle) -> tuple[Application, str]:
         now = clock.millis() // 1000
         assertion = form.get("client_assertion", "")
         try:
@@ -140,7 +144,7 @@ class Tokens:
             application = bundle.applications.get(said.sub)
             if application is None or application.node != self._node or not application.active:
                 raise ClientNotProved
-            claims = _signed_by(application, assertion, now)
+            claims, key = _read_by(assertion, map(verify_key, application.keys), now)
         except TokenInvalid:
             raise ClientNotProved from None
         is_meant = claims.iss == claims.sub and claims.is_for(*self._audiences)
@@ -150,26 +154,18 @@ class Tokens:
         once = Want(f"assertion\0{claims.sub}\0{claims.jti}".encode(), 1, claims.exp + 1)
         if await self._counts.take([once], now=now) is not None:
             raise ClientNotProved
-        return application
+        return application, key.to_text()
 
 
-def generation(application: Application) -> str:
-    """Which keys and secret an application has: a token made under others is no longer good."""
-    said = "\n".join([application.secret, *application.keys])
-    return blake2b(said.encode(), digest_size=8).hexdigest()
+def generation(proved: str) -> str:
+    """Names the secret (by its digest) or key that a token was given for: the token is good as long as that is."""
+    return blake2b(proved.encode(), digest_size=8).hexdigest()
 
 
-def _signed_by(application: Application, assertion: str, now: int) -> Claims:
-    key = application_key(application)
-    return _read_by(
-        assertion, key.keys if isinstance(key, AnyOf) else [key] if isinstance(key, VerifyKey) else [], now
-    )
-
-
-def _read_by(token: str, keys: Iterable[VerifyKey], now: int) -> Claims:
+def _read_by(token: str, keys: Iterable[VerifyKey], now: int) -> tuple[Claims, VerifyKey]:
     for each in keys:
         try:
-            return tokens.read(token, each, at=now)
+            return tokens.read(token, each, at=now), each
         except TokenInvalid:
             continue  # keys overlap while they are renewed
     raise TokenInvalid

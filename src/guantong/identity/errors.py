@@ -84,6 +84,42 @@ class ApplicationOfAnother(GuantongError):
     en = "The secret and names of application {application} are kept by its own department or the node's operator."
 
 
+class OverlapWrong(GuantongError):
+    """A former secret cannot be good for so long beside the new one."""
+
+    code = "overlap_wrong"
+    status = 422
+    zh = "新旧密钥并用的天数应为 0 至 {most}。"
+    en = "A former secret may be good beside the new one for 0 to {most} days."
+
+
+class FormerSecretsFull(GuantongError):
+    """Too many former secrets are good at once."""
+
+    code = "former_secrets_full"
+    status = 409
+    zh = "应用 {application} 已有 {most} 个旧密钥仍有效，请先结束其中一个。"
+    en = "Application {application} has {most} former secrets that are still good; end one of them first."
+
+
+class ApplicationKeysFull(GuantongError):
+    """An application has two keys already."""
+
+    code = "application_keys_full"
+    status = 409
+    zh = "应用 {application} 已有两个公钥，请先停用其中一个。"
+    en = "Application {application} has two public keys already; take one of them away first."
+
+
+class ApplicationKeyStays(GuantongError):
+    """The key is not one of two of the application."""
+
+    code = "application_key_stays"
+    status = 409
+    zh = "应用 {application} 只有一个公钥，或没有标识为 {key} 的公钥。"
+    en = "Application {application} has a single public key, or none with the id {key}."
+
+
 class RidWrong(GuantongError):
     """A requester identifier that the national convention's headers cannot carry."""
 

@@ -81,6 +81,10 @@ class Application(models.Model):
     name = models.CharField("名称", max_length=120)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     public_key = models.CharField("公钥", max_length=200)
+    second_key = models.CharField("第二公钥", max_length=200, blank=True)
+    """Another key that is good as well: the coming or the former one, while a department changes over."""
+    second_key_at = models.DateTimeField(null=True, blank=True)
+    second_key_by = models.CharField(max_length=120, blank=True)
     clearance = models.IntegerField("许可级别", default=2)
     is_active = models.BooleanField(default=True)
     registered_at = models.DateTimeField()
@@ -102,6 +106,29 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def public_keys(self) -> list[str]:
+        """The keys by which it may sign."""
+        return [self.public_key, *([self.second_key] if self.second_key else [])]
+
+
+class FormerSecret(models.Model):
+    """旧密钥: a secret that was followed by another and is good ``until`` a moment, so that both work meanwhile."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="former_secrets")
+    digest = models.CharField("密钥摘要", max_length=80)
+    issued_at = models.DateTimeField(null=True)
+    followed_at = models.DateTimeField()
+    until = models.DateTimeField("有效至", db_index=True)
+
+    class Meta:
+        verbose_name = "旧密钥"
+        ordering = ["until", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.application_id} {self.until:%Y-%m-%d %H:%M}"
 
 
 class SignInFailure(models.Model):

@@ -112,7 +112,9 @@ class Signer(Protocol):
 class Verifier(Protocol):
     """What verifies: :class:`guantong.kit.suites.VerifyKey` or one of :mod:`guantong.kit.http_keys`."""
 
-    algorithm: str
+    @property
+    def algorithm(self) -> str:
+        """Its name in RFC 9421's words; of several keys that overlap all names, apart by spaces."""
 
     def verify(self, data: bytes, signature: bytes, /) -> bool:
         """Whether ``signature`` is this key's over ``data``."""
@@ -180,7 +182,7 @@ def verify(
     if abs(at - said.created) > window_s or (said.expires is not None and at > said.expires):
         raise SignatureExpired(window_s=window_s)
     key = find_key(said.keyid)
-    if key is None or said.algorithm not in {None, key.algorithm}:
+    if key is None or said.algorithm not in {None, *key.algorithm.split()}:
         raise SignatureKeyUnknown(keyid=said.keyid)
     signature = _signature(message.headers, said.label)
     if not key.verify(said.covered.base(message, said.params), signature):

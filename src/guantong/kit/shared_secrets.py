@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -17,19 +17,31 @@ def digest_of(secret: str) -> str:
     return "sha-256:" + sha256(secret.encode()).hexdigest()
 
 
-def keep(folder: Path, name: str, secret: str | None) -> None:
-    """Let the file in ``folder`` hold ``secret`` under ``name``; None takes it out. On disk on return.
+def follow(folder: Path, name: str, secret: str, *, former: str = "") -> None:
+    """Let the file in ``folder`` hold ``secret`` under ``name``. On disk on return.
 
-    Several processes may do it at once: the file is read, changed and replaced under a lock. Readers see the old file
-    or the new.
+    What it held there goes on under the name ``former``, if one is given. Several processes may do it at once: the
+    file is read, changed and replaced under a lock. Readers see the old file or the new.
     """
+    with _changed(folder) as held:
+        if former and name in held:
+            held[former] = held[name]
+        held[name] = secret
+
+
+def drop(folder: Path, names: Iterable[str]) -> None:
+    """Take out of the file what it holds under ``names``. On disk on return."""
+    with _changed(folder) as held:
+        for name in names:
+            held.pop(name, None)
+
+
+@contextmanager
+def _changed(folder: Path) -> Iterator[dict[str, str]]:
     path = folder / FILE
     with _alone(folder / f".{FILE}.lock"):
         held: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        if secret is None:
-            held.pop(name, None)
-        else:
-            held[name] = secret
+        yield held
         replace(path, json.dumps(held, ensure_ascii=False, indent=1, sort_keys=True).encode())
 
 

@@ -42,7 +42,7 @@ class Claims(msgspec.Struct, omit_defaults=True):
     iat: int = 0
     jti: str = ""
     gen: str = ""
-    """Which keys and secret of the holder the token rests on; ours alone."""
+    """Which key or secret of the holder the token rests on; ours alone."""
 
     def is_for(self, *audiences: str) -> bool:
         """Whether it was made for one of ``audiences``."""

@@ -42,7 +42,7 @@ urlpatterns = [
     path("share/applications/register", applications.register, name="application-register"),
     path("share/applications/<str:code>/", applications.application, name="application"),
     re_path(
-        r"^share/applications/(?P<code>[^/]{1,64})/(?P<verb>secret|revoke-secret|rid)$",
+        r"^share/applications/(?P<code>[^/]{1,64})/(?P<verb>secret|end-former|revoke-secret|add-key|drop-key|rid)$",
         applications.act,
         name="application-act",
     ),

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "alert.raised": _("raised an alert"),
     "alert.settled": _("settled an alert"),
+    "application.former_secret_ended": _("ended a former secret of an application early"),
+    "application.former_secret_expired": _("a former secret of an application came to its end"),
+    "application.key_added": _("gave an application a second public key"),
+    "application.key_dropped": _("took one of an application's two public keys away"),
     "application.registered": _("registered an application"),
     "application.rid_named": _("gave an application another requester identifier"),
     "application.secret_issued": _("gave an application a secret"),

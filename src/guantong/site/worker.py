@@ -30,6 +30,7 @@ from guantong.federation.actions import (
 )
 from guantong.federation.keys import node_key
 from guantong.federation.models import Node
+from guantong.identity import actions as identity
 from guantong.journal import actions as journal
 from guantong.journal.actions.records import WRITER
 from guantong.journal.models import OutboxMessage
@@ -153,11 +154,12 @@ class Worker:
         standards.tell_standards(own=self._settings.node, by=self._by, at=clock.now())
 
     def watch_deadlines(self) -> None:
-        """Remind those whose decisions fall due, and tell the bureau of those that are late."""
+        """Remind those whose decisions fall due, and tell the bureau of those that are late; end what is over."""
         sharing_actions.watch_deadlines(by=self._by, at=clock.now())
         sharing_actions.keep_in_grace(by=self._by, at=clock.now())
         sharing_actions.watch_grants(by=self._by, at=clock.now())
         sharing_actions.watch_voices(by=self._by, at=clock.now())
+        identity.end_overlaps(by=self._by, at=clock.now())
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""

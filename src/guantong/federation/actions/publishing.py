@@ -10,6 +10,7 @@ from guantong.bundle import types as bundle
 from guantong.bundle.depot import ACCEPTED, OFFERED
 from guantong.bundle.depot import publish as leave_in_depot
 from guantong.bundle.errors import BundleRefused
+from guantong.bundle.overlaps import entry
 from guantong.bundle.sealing import open_bundle, seal
 from guantong.catalog import queries as catalog
 from guantong.catalog.actions import read_content
@@ -151,18 +152,21 @@ def _applications(own: str, terms: list[GrantTerms]) -> dict[str, bundle.Applica
                 clearance=app.clearance,
                 active=True,
             )
-    for registered in Application.objects.select_related("organisation"):
-        known[registered.code] = bundle.Application(
+    for registered in Application.objects.select_related("organisation").prefetch_related("former_secrets"):
+        ours = known[registered.code] = bundle.Application(
             id=registered.code,
             name=registered.name,
             organisation=registered.organisation.code,
             node=own,
-            keys=[registered.public_key],
+            keys=registered.public_keys,
             clearance=registered.clearance,
             active=registered.is_active,
             secret=registered.secret,
             rid=registered.rid,
         )
+        if ours.active:
+            formers = registered.former_secrets.all()
+            known |= dict(entry(ours, digest=f.digest, until=clock.rfc3339(f.until)) for f in formers)
     return known
 
 

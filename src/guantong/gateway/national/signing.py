@@ -52,16 +52,16 @@ class Callers:
         self._counts = counts
 
     async def by_key(self, four: Four, bundle: Bundle) -> tuple[Application, bytes]:
-        """The application that signed with its key, and that key."""
-        application, secret = self._known(four, bundle)
-        await self._check(four, [secret])
-        return application, secret
+        """The application that signed with its key, and that key: one of several while they overlap."""
+        application, secrets = self._known(four, bundle)
+        return application, secrets[await self._check(four, secrets)]
 
     async def by_secret(self, four: Four, bundle: Bundle) -> Application:
         """The application that signed with a second secret of this half day or the one before."""
-        application, secret = self._known(four, bundle)
+        application, secrets = self._known(four, bundle)
         half = clock.millis() // 1000 // LASTS_S
-        await self._check(four, [self._second(secret, one).encode() for one in (half, half - 1)])
+        halves = (half, half - 1)
+        await self._check(four, [self._second(one, when).encode() for one in secrets for when in halves])
         return application
 
     def second(self, secret: bytes) -> tuple[str, int]:
@@ -75,16 +75,17 @@ class Callers:
     def _second(self, secret: bytes, half: int) -> str:
         return hmac.digest(self._key, b"second secret\n%d\n%b" % (half, secret), "sha256").hex()
 
-    def _known(self, four: Four, bundle: Bundle) -> tuple[Application, bytes]:
+    def _known(self, four: Four, bundle: Bundle) -> tuple[Application, list[bytes]]:
         application = next((one for one in bundle.applications.values() if one.rid == four.rid), None)
         if application is None or application.node != bundle.node or not application.active:
             raise NotOnTheList
-        secret = self._secrets.of(application)
-        if secret is None:
+        secrets = self._secrets.of(application, bundle)
+        if not secrets:
             raise NotOnTheList
-        return application, secret
+        return application, secrets
 
-    async def _check(self, four: Four, keys: list[bytes]) -> None:
+    async def _check(self, four: Four, keys: list[bytes]) -> int:
+        """Which of ``keys`` signed; the refusals of this module if none did, too late, or once before."""
         now = clock.millis()
         is_time = four.rtime.isascii() and four.rtime.isdecimal() and len(four.rtime) < 16
         made = [sign(key, four.sid, four.rid, four.rtime).encode() for key in keys]
@@ -99,3 +100,4 @@ class Callers:
         since = await self._counts.since()
         if int(four.rtime) // 1000 < since or await self._counts.take([once], now=now // 1000) is not None:
             raise SignReplayed
+        return fits.index(True)

@@ -1,9 +1,12 @@
 """The only writers of divisions, organisations, people and applications."""
 
-from guantong.identity.actions.applications import (
+from guantong.identity.actions.applications import name_requester, register_application
+from guantong.identity.actions.credentials import (
+    add_key,
+    drop_key,
+    end_former_secret,
+    end_overlaps,
     issue_secret,
-    name_requester,
-    register_application,
     revoke_secret,
 )
 from guantong.identity.actions.registering import (
@@ -23,6 +26,10 @@ from guantong.identity.actions.registering import (
 __all__ = [
     "ImportReport",
     "Problem",
+    "add_key",
+    "drop_key",
+    "end_former_secret",
+    "end_overlaps",
     "forget_day",
     "import_divisions",
     "import_organisations",

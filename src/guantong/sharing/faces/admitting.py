@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
+from guantong.bundle.directory import one_of
 from guantong.identity.models import Application, Organisation
 from guantong.journal.types import Actor
 from guantong.kit import asgi, clock, doorkeeper
@@ -21,7 +22,6 @@ from guantong.kit.asgi import LARGEST_BODY, BodyNotJson, BodyTooLarge, MethodNot
 from guantong.kit.errors import GuantongError
 from guantong.kit.http_signatures import Request as Signed
 from guantong.kit.http_signatures import Verified, Verifier
-from guantong.kit.suites import VerifyKey
 from guantong.sharing.agreements.keys import node_key
 from guantong.sharing.faces.errors import FormUnreadable, TooManyRequests
 from guantong.sharing.models import SeenSignature
@@ -116,7 +116,7 @@ def _application(code: str) -> Application | None:
 
 def _key(code: str) -> Verifier | None:
     application = _application(code)
-    return VerifyKey.from_text(application.public_key) if application else None
+    return one_of(application.public_keys) if application else None
 
 
 def _demand_unused(verified: Verified, at: datetime) -> None:
