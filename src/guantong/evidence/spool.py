@@ -126,16 +126,12 @@ class Spool:
             loop.call_soon(self._hand_over)
         await done
 
-    def append_together(self, records: Sequence[bytes]) -> "list[asyncio.Future[None]]":
+    def append_together(self, records: Sequence[bytes], waiting: "Sequence[asyncio.Future[None]]") -> None:
         """Hand several records over at once; each future is done when its record is on disk, or has SpoolFailed."""
-        loop = asyncio.get_running_loop()
-        waiting: list[tuple[bytes, Done]] = [(_checked(record), loop.create_future()) for record in records]
-        futures = [done for _, done in waiting if isinstance(done, asyncio.Future)]
         try:
-            self._add(waiting)
+            self._add([(_checked(record), done) for record, done in zip(records, waiting, strict=True)])
         except SpoolFailed as failed:
-            _tell([done for _, done in waiting], failed)
-        return futures
+            _tell(waiting, failed)
 
     def append_now(self, record: bytes) -> None:
         """The same for synchronous code: block until ``record`` is on disk."""
@@ -369,7 +365,7 @@ def _settle(waiting: "list[Done]", failure: SpoolFailed | None) -> None:
             loop.call_soon_threadsafe(_tell, share, failure)
 
 
-def _tell(share: "list[Done]", failure: SpoolFailed | None) -> None:
+def _tell(share: "Sequence[Done]", failure: SpoolFailed | None) -> None:
     for done in share:
         if done.done():
             continue  # whoever waited has gone; the record stays, which is harmless

@@ -10,6 +10,7 @@ import contextlib
 import hmac
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,14 +60,12 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     steps: int = 0
 
 
-# A signed receipt, and when it is on disk.
-_Signed = tuple[bytes, "asyncio.Future[None]"]
+class _Leaving(msgspec.Struct):
+    """A receipt on its way to disk: as written, as signed, and when it is there."""
 
-
-def _forget(durable: "asyncio.Future[None]") -> None:
-    """Whether it was written matters to nobody any more."""
-    if not durable.cancelled():
-        durable.exception()
+    written: bytes
+    durable: "asyncio.Future[None]"
+    signed: bytes = b""
 
 
 class _Provider(msgspec.Struct, frozen=True, gc=False):
@@ -113,8 +112,16 @@ def subject_digest(subject_key: bytes, keys: Mapping[str, str]) -> str:
 
     HMAC-SHA-256 over the key values in the order of their items, joined by line feeds.
     """
-    values = "\n".join(keys[item] for item in sorted(keys))
-    return hmac.digest(subject_key, values.encode(), "sha256").hex()
+    values = "\n".join([keys[item] for item in sorted(keys)])
+    made = _keyed(subject_key).copy()
+    made.update(values.encode())
+    return made.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _keyed(subject_key: bytes) -> hmac.HMAC:
+    """Copied for each pseudonym: the key is worked in once."""
+    return hmac.new(subject_key, digestmod="sha256")
 
 
 class Ledger:
@@ -135,7 +142,7 @@ class Ledger:
         self._chains: dict[str, tuple[int, str | None]] = {}
         self._steps = Steps()
         self._mask_salts: dict[str, bytes] = {}
-        self._gathered: list[tuple[bytes, asyncio.Future[_Signed]]] = []
+        self._gathered: list[_Leaving] = []
         self._in_flight = 0
         self._is_stale = False
         self.refusals = Tally()
@@ -198,34 +205,31 @@ class Ledger:
         # The next one names what is signed here, so that both can be signed together.
         self._chains[receipt.chain] = (receipt.n, self.digest(envelope.pae(KIND, written)))
         loop = asyncio.get_running_loop()
-        signed: asyncio.Future[_Signed] = loop.create_future()
+        leaving = _Leaving(written, loop.create_future())
         # Nothing is awaited between taking the number and gathering: order on disk is chain order.
-        self._gathered.append((written, signed))
+        self._gathered.append(leaving)
         if len(self._gathered) == 1:
             # Once this turn of the loop is over: what is written within it shares one signature.
             loop.call_soon(self._sign)
         self._in_flight += 1
         try:
-            raw, durable = await signed
-            await durable
+            await leaving.durable
         except SpoolFailed:
             self._is_stale = True
             raise
         finally:
             self._in_flight -= 1
-        return raw
+        return leaving.signed
 
     def _sign(self) -> None:
         """Sign what was gathered, and hand it to the spool in the same order."""
         gathered, self._gathered = self._gathered, []
         for start in range(0, len(gathered), batches.LARGEST):
             part = gathered[start : start + batches.LARGEST]
-            raws = envelope.seal_together(KIND, [written for written, _ in part], self._key)
-            for raw, durable, (_, signed) in zip(raws, self._spool.append_together(raws), part, strict=True):
-                if signed.done():
-                    durable.add_done_callback(_forget)  # whoever waited has gone; the record stays
-                else:
-                    signed.set_result((raw, durable))
+            raws = envelope.seal_together(KIND, [one.written for one in part], self._key)
+            for raw, one in zip(raws, part, strict=True):
+                one.signed = raw
+            self._spool.append_together(raws, [one.durable for one in part])
 
     def _refresh(self) -> None:
         """After a failed write the chains are what the disk says, not what memory hoped."""

@@ -53,6 +53,8 @@ class PostgreSQLSource:
                     max_size=4,
                     timeout=3,
                     command_timeout=8,
+                    # Only read, and nothing set: there is nothing to put back after each statement.
+                    reset=_as_it_is,
                     server_settings={"default_transaction_read_only": "on", "application_name": "guantong"},
                 )
             return self._pool
@@ -63,6 +65,10 @@ class PostgreSQLSource:
             raise SourceUnavailable(resource=lookup.resource)
         self._statements[lookup] = _statement(lookup, [kinds[column] for column in lookup.keys])
         return self._statements[lookup]
+
+
+async def _as_it_is(connection: object) -> None:
+    """Leave the session as it is."""
 
 
 def _statement(lookup: Lookup, kinds: Sequence[str]) -> str:
