@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.gateway import cast
+from tests.gateway import cast, processes
 from tests.gateway.town import PEOPLE, Town, built, far, listening, query, until
 
-from guantong.gateway.traces import MOST_WAITING, Traces, Trail, traced
+from guantong.gateway.nonces import drawn
+from guantong.gateway.traces import MOST_WAITING, Sampling, Traces, Trail, traced
+from guantong.kit.settings import Settings, SettingUnsafe
 
 pytestmark = pytest.mark.town
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -149,6 +151,98 @@ async def test_unsampled_calls_are_passed_on_untold(town: Town, collector: Colle
         assert station.parts
         assert not station.parts.traces._waiting
         assert station.parts.traces.sent == 0
+
+
+SMALL, LARGE = f"{'a' * 16}{'0' * 16}", f"{'a' * 16}{'f' * 16}"
+"""Trace ids that a share takes first, and last: the lower half decides."""
+
+
+def begun(ratio: float, trace: str, flag: str = "") -> Trail:
+    traces = Traces("http://127.0.0.1:1/v1/traces", cast.CITY, "gateway-0")
+    traces.sampling = Sampling(ratio)
+    trail = traces.begin({"traceparent": f"00-{trace}-{PARENT}-{flag}"} if flag else {}, trace)
+    assert trail
+    return trail
+
+
+@pytest.mark.parametrize(
+    ("ratio", "trace", "flag", "is_kept"),
+    [
+        (1.0, LARGE, "", True),
+        (0.0, SMALL, "", False),
+        (0.5, SMALL, "", True),
+        (0.5, LARGE, "", False),
+        (0.5, "f" * 16 + "7" + "f" * 15, "", True),
+        (0.5, "0" * 15 + "1" + "8" + "0" * 15, "", False),
+        (0.0, LARGE, "01", True),
+        (1.0, SMALL, "00", False),
+        (0.0, LARGE, "03", True),
+    ],
+)
+def test_a_share_is_told_by_the_trace_id_unless_the_caller_decided(
+    ratio: float, trace: str, flag: str, is_kept: bool
+) -> None:
+    trail = begun(ratio, trace, flag)
+    assert trail.is_kept == is_kept
+    assert trail.header().endswith("-01" if is_kept else "-00")
+    trail.step("decide", trail.began)
+    assert len(trail.spans) == is_kept
+
+
+def test_the_trace_that_the_call_itself_names_decides() -> None:
+    trail = begun(0.5, LARGE)
+    trail.follows(SMALL)
+    assert (trail.trace, trail.is_kept) == (SMALL, True)
+    trail = begun(0.5, SMALL, "00")
+    trail.follows(TRACE)
+    assert not trail.is_kept, "the caller had decided"
+
+
+def test_a_share_of_many_is_about_that_share() -> None:
+    taken = sum(Sampling(0.25).takes(drawn(16).hex()) for _ in range(8000))
+    assert 1700 < taken < 2300  # more than seven standard deviations to either side
+
+
+def test_a_share_is_a_share() -> None:
+    given = {"GUANTONG_NODE": cast.CITY, "GUANTONG_HOME": "/nowhere", "GUANTONG_DEVELOPMENT": "true"}
+
+    def read(ratio: str) -> float:
+        return Settings.read({**given, "GUANTONG_TRACE_RATIO": ratio}, lambda _: "").trace_ratio
+
+    assert [read(ratio) for ratio in ("0", "0.05", "1")] == [0, 0.05, 1]
+    for wrong in ("-0.1", "1.1", "nan", "half"):
+        with pytest.raises(SettingUnsafe):
+            read(wrong)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_processes_tell_their_share_and_what_callers_ask_for(
+    tmp_path: Path, collector: Collector, workers: str
+) -> None:
+    town = built(tmp_path)
+    told = {"GUANTONG_OTLP_URL": collector.url, "GUANTONG_GATEWAY_WORKERS": workers}
+    with processes.gateway(town.city, GUANTONG_TRACE_RATIO="0", **told):
+        for _ in range(8):
+            assert (await town.ask("/v1/query", query())).status == 200
+        asked = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+        assert (await town.ask("/v1/query", query(), headers=asked)).status == 200
+        await until(lambda: len(collector.spans()) == 4)
+    # Processes that stop send what waits.
+    assert {span.trace_id.hex() for _, span in collector.spans()} == {TRACE}
+    await town.courier.close()
+
+
+async def test_nodes_follow_what_the_first_one_decided(town: Town, collector: Collector) -> None:
+    assert town.city.parts
+    town.city.parts.traces.sampling = Sampling(0)
+    assert (await town.ask("/v1/query", far())).status == 200
+    assert not any(station.parts and station.parts.traces._waiting for station in town.stations.values())
+    for station in (town.province, town.nation):
+        assert station.parts
+        station.parts.traces.sampling = Sampling(0)
+    town.city.parts.traces.sampling = Sampling(1)
+    assert (await town.ask("/v1/query", far())).status == 200
+    await until(lambda: len(collector.spans()) == 12)
 
 
 async def test_a_collector_that_is_away_or_refuses_costs_spans_and_no_call(

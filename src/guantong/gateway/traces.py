@@ -2,7 +2,8 @@
 
 A request's spans are gathered in a :class:`Trail` and handed over whole when it is answered; a task of its own sends them
 in batches. Nothing here can hold a call up or fail it: what the queue has no room for, or the collector does not take,
-is dropped and counted. Attributes are codes of ours: no key, case, person, grant or address of a caller.
+is dropped and counted. Whether a call is told of is decided once, at the head of its trace: by the caller's ``traceparent``, or
+else by a share. Attributes are codes of ours: no key, case, person, grant or address of a caller.
 """
 
 import asyncio
@@ -52,15 +53,31 @@ def traced(headers: Mapping[str, str]) -> str:
     return found[1] if found else ""
 
 
+class Sampling:
+    """Which traces are told: a share of them, by their ids alone, so that every node that is asked says the same.
+
+    As OpenTelemetry's TraceIdRatioBased does: the lower 64 bits of the id, which are random, against the share of 2^64.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._bound = round(ratio * (1 << 64))
+
+    def takes(self, trace: str) -> bool:
+        """Whether the trace with this id (32 hexadecimal digits) is told."""
+        return int(trace[16:], 16) < self._bound
+
+
 class Trail:
     """The steps of one request at this node, and where they belong. Only codes go in."""
 
-    __slots__ = ("began", "is_kept", "next", "parent", "parent_trace", "span", "spans", "trace")
+    __slots__ = ("began", "is_kept", "next", "parent", "parent_trace", "sampling", "span", "spans", "trace")
 
-    def __init__(self, trace: str, parent: str, *, is_kept: bool) -> None:
+    def __init__(self, trace: str, parent: str, *, is_kept: bool, sampling: "Sampling | None" = None) -> None:
+        """``sampling`` decides by the trace id where no caller did."""
         self.trace = self.parent_trace = trace
         self.parent = parent
-        self.is_kept = is_kept
+        self.sampling = sampling
+        self.is_kept = is_kept and (sampling is None or sampling.takes(trace))
         self.span = drawn(8).hex()
         self.next = drawn(8).hex()
         self.spans: list[Span] = []
@@ -68,8 +85,10 @@ class Trail:
 
     def follows(self, trace: str) -> None:
         """The call itself names its trace, signed by its consumer's node: that is what counts."""
-        if _TRACE.fullmatch(trace):
+        if trace != self.trace and _TRACE.fullmatch(trace):
             self.trace = trace
+            if self.sampling is not None:
+                self.is_kept = self.sampling.takes(trace)
 
     def step(self, name: str, began: int, failure: str = "", **attributes: str) -> None:
         """A step that ends now."""
@@ -95,6 +114,8 @@ class Traces:
 
     def __init__(self, url: str, node: str, process: str) -> None:
         self._url = url
+        self.sampling = Sampling(1.0)
+        """What decides for callers that say nothing of it."""
         self._courier = Courier([url] if url else [], timeout_s=PATIENCE_S)
         self._resource = _attributes(
             {"service.name": "guantong-gateway", "service.instance.id": f"{node}/{process}"}
@@ -110,7 +131,7 @@ class Traces:
             return None
         found = _PARENT.fullmatch(given) if given is not None else None
         if found is None:
-            return Trail(call, "", is_kept=bool(self._url))
+            return Trail(call, "", is_kept=bool(self._url), sampling=self.sampling if self._url else None)
         return Trail(found[1], found[2], is_kept=bool(self._url) and int(found[3], 16) & 1 == 1)
 
     def end(self, trail: Trail, call: str, mode: str, failure: str) -> None:

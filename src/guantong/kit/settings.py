@@ -93,6 +93,8 @@ class Settings:
     metrics_host: str = "127.0.0.1"
     # Address (https://host/v1/traces) where a collector of traces (OpenTelemetry, OTLP over HTTP) takes spans; empty means none.
     otlp_url: str = ""
+    # Share of the calls (0 to 1) whose steps that collector gets, where the caller's traceparent does not decide it.
+    trace_ratio: float = 1.0
     # Server (redis://host:port/db, Valkey or Redis) where gateways on several machines count calls together; empty means
     # that the processes of one machine share their counts in the node's folder.
     limits_url: str = ""
@@ -238,6 +240,7 @@ class Settings:
             "应为 http 或 https 地址，不含口令",
             "an address without a password is wanted",
         )
+        yield "trace_ratio", 0 <= self.trace_ratio <= 1, "应为 0 至 1", "a share from 0 to 1 is wanted"
         is_counter = (
             urlsplit(self.limits_url).scheme in {"", "redis", "rediss"} and "@" not in self.limits_url
         )
