@@ -31,6 +31,8 @@ def _attack(name: str, rules: str, plan: Plan, facts: list[Fact], *more: str) ->
 
 BULK = "bulk_rows_day bulk_calls_day bulk_rows_hour bulk_rows_week harvest lasting_change"
 MISSES = "misses misses_week"
+WATCHED = "watched_day watched_week watched_application watched_case "
+FOLLOWED = "followed_day followed_week followed_organisations"
 
 
 def every(town: Town, seed: int, *, size: float = 1.0) -> list[Attack]:  # noqa: C901, PLR0915 - a list of attacks
@@ -229,8 +231,62 @@ def every(town: Town, seed: int, *, size: float = 1.0) -> list[Attack]:  # noqa:
         ]
         return _attack("a sleeping grant pulls", "awake " + BULK, plan, facts)
 
+    def one_person(name: str, rules: str, facts: list[Fact]) -> Attack:
+        subject = {fact.subject for fact in facts}
+        assert len(subject) == 1
+        facts = sorted(facts, key=lambda f: f.at)
+        return Attack(name, frozenset(rules.split()), frozenset(subject), tuple(facts))
+
+    def stalking() -> Attack:
+        plan, subject = victim("office", 65), person()
+        facts = [
+            call(plan, *at_work(day), subject=subject, case=with_case(plan))
+            for day in range(4, 9)
+            for _ in many(4)
+        ]
+        return one_person("one person day after day by one grant", WATCHED, facts)
+
+    def spying() -> Attack:
+        plan, subject = victim("office", 75), person()
+        facts = [call(plan, *at_work(9), subject=subject, case=with_case(plan)) for _ in many(16)]
+        return one_person("one person again and again in a day", WATCHED, facts)
+
+    def one_file() -> Attack:
+        plan, subject, case = victim("office", 85), person(), "QS-2026-000011"
+        facts = [call(plan, *at_work(3 + n % 5), subject=subject, case=case) for n in many(28)]
+        return one_person("one person again and again in one case", WATCHED, facts)
+
+    def by_application() -> Attack:
+        subject, dealer = person(), town.kind("office", around=70).application
+        own = [plan for plan in town.plans if plan.application == dealer and plan.kind != "asleep"]
+        facts = [call(p, *at_work(6 + n % 4), subject=subject, case="") for n in many(9) for p in own]
+        return one_person("one person by all grants of an application", WATCHED + FOLLOWED, facts)
+
+    def followed() -> Attack:
+        subject, used = (
+            person(),
+            dice.sample([p for p in town.plans if p.kind == "office"], max(1, round(10 * size))),
+        )
+        facts = [call(p, *at_work(7 + n % 4), subject=subject, case=with_case(p)) for n, p in enumerate(used)]
+        return one_person("one person followed through ten grants", FOLLOWED, facts)
+
+    def found_out() -> Attack:
+        subject, used = (
+            person(),
+            dice.sample([p for p in town.plans if p.kind == "office"], max(1, round(7 * size))),
+        )
+        facts = [call(p, *at_work(8), subject=subject) for p in used]
+        return one_person("everything about one person in a day", FOLLOWED, facts)
+
+    def passed_on() -> Attack:
+        by_house = {p.organisation: p for p in town.plans if p.kind == "office"}
+        subject, used = person(), dice.sample(sorted(by_house), min(len(by_house), max(1, round(9 * size))))
+        facts = [call(by_house[name], *at_work(5 + n % 5), subject=subject) for n, name in enumerate(used)]
+        return one_person("one person by nine organisations in a week", FOLLOWED, facts)
+
     makers = (
         bulk, bulk_answers, slow_bulk, split_bulk, night, trying, slow_trying, hidden_trying, counting, slow_counting,
         harvest, one_case, slow_case, other_case, caseless, fields, purpose, refused, probing, change, new, awake,
+        stalking, spying, one_file, by_application, followed, found_out, passed_on,
     )  # fmt: skip
     return [make() for make in makers]

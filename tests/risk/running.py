@@ -10,6 +10,8 @@ from guantong.kit.workdays import is_workday
 from guantong.risk.book import Book, News
 from guantong.risk.defaults import shipped
 from guantong.risk.merging import continues
+from guantong.risk.persons import Person, Persons, is_look, least_of
+from guantong.risk.rulebook import Rules
 from guantong.risk.types import Fact, Signal
 
 
@@ -29,6 +31,10 @@ class Watch:
 
     book: Book = field(default_factory=lambda: Book(cache(is_workday)))
     raised: list[Raised] = field(default_factory=list)
+    persons: Persons = field(default_factory=Persons)
+    looks: dict[str, list[Fact]] = field(default_factory=dict)
+    """What the receipts are to the worker: the look-ups of everybody."""
+    rules: Rules = field(default_factory=lambda: Rules(shipped()))
 
     def day(
         self, facts: list[Fact], *, judged: bool, keys: set[str] | None = None, chunk_s: int = 7200
@@ -44,11 +50,26 @@ class Watch:
 
     def _take(self, batch: list[Fact], *, judged: bool, keys: set[str] | None) -> None:
         news: News = self.book.take(batch)
+        seen = self._look(batch)
         if keys is not None:
             news = {key: days for key, days in news.items() if key[1] in keys}
+            seen = {subject: days for subject, days in seen.items() if subject in keys}
         if judged:
-            for signal in self.book.judge(news, shipped()):
+            for signal in self.book.judge(news, self.rules) + self.persons.judge(seen, self.rules):
                 self._raise(signal, batch[-1].at)
+        self.persons.trim()
+
+    def _look(self, batch: list[Fact]) -> dict[str, set[int]]:
+        """As the worker does it: whoever was looked up often is read, whoever is watched is counted on."""
+        least, often = least_of(self.rules) or 1, set()
+        for fact in filter(is_look, batch):
+            looks = self.looks.setdefault(fact.subject, [])
+            looks.append(fact)
+            if len(looks) >= least and fact.subject not in self.persons:
+                often.add(fact.subject)
+        for subject in often:
+            self.persons.put(subject, Person(self.looks[subject]))
+        return self.persons.take(batch, frozenset(often))
 
     def _raise(self, signal: Signal, at: int) -> None:
         for known in self.raised:
@@ -81,7 +102,7 @@ def found_by(attack: Attack, raised: list[Raised]) -> list[Raised]:
         each
         for each in raised
         if each.signal.rule in attack.rules
-        and each.signal.key in attack.keys
+        and (each.signal.key in attack.keys or each.signal.subject in attack.keys)
         and attack.begins <= each.at <= ends
     ]
     return sorted(hits, key=lambda each: each.at)

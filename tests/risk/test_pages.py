@@ -169,8 +169,14 @@ def test_a_rule_is_tried_and_then_changed(desk: Desk) -> None:
     assert desk.grant.code in tried.content.decode()
     assert RuleVersion.objects.filter(code="odd_hours").count() == 1
     tried = client.post(f"{RULES}odd_hours/", form_of("odd_hours", floor=5000, **{"try": "1"}))
-    assert "会产生 0 条预警" in tried.content.decode()
-    client.post(f"{RULES}odd_hours/", form_of("odd_hours", floor=30, reason="减少误报", save="1"))
+    comparison = tried.context["tried"]
+    assert (len(comparison.before.found), len(comparison.after.found), len(comparison.lost)) == (1, 0, 1)
+    # What was not tried just like this is not saved, but tried.
+    form = form_of("odd_hours", floor=30, reason="减少误报", save="1")
+    assert client.post(f"{RULES}odd_hours/", {**form, "tried": tried.context["mark"]}).status_code == 200
+    assert RuleVersion.objects.filter(code="odd_hours").count() == 1
+    mark = client.post(f"{RULES}odd_hours/", {**form, "save": ""}).context["mark"]
+    client.post(f"{RULES}odd_hours/", {**form, "tried": mark})
     newest = RuleVersion.objects.filter(code="odd_hours").first()
     assert newest is not None
     assert (newest.number, newest.terms["floor"], newest.reason) == (2, 30, "减少误报")
@@ -204,7 +210,7 @@ def test_only_the_bureaus_officer_keeps_rules(desk: Desk) -> None:
 
 
 def test_the_rules_are_a_list_and_strangers_are_turned_away(desk: Desk) -> None:
-    assert len(as_(desk.an).get(f"{RULES}?format=json").json()["rows"]) == 22
+    assert len(as_(desk.an).get(f"{RULES}?format=json").json()["rows"]) == 29
     assert as_(desk.an).get(f"{RULES}nothing/").status_code == 404
     assert Client().get("/oversee/risk/").status_code == 302
 

@@ -24,7 +24,7 @@ def test_every_planted_attack_is_found(seed: int) -> None:
     town = Town(seed)
     attacks = every(town, seed)
     raised = watched(town, attacks).raised
-    assert len(attacks) == 22
+    assert len(attacks) == 29
     missed = [attack.name for attack in attacks if not found_by(attack, raised)]
     assert missed == []
 

@@ -235,6 +235,34 @@ def refusal(plan: Plan, hour: int, second: int, reason: str, **more: object) -> 
     )
 
 
+def affairs(dice: Random, plans: list[Plan], day: int) -> list[Fact]:
+    """What brings one person to several offices: an affair with one case, forgotten here and there; firms that many
+    look up again and again; somebody whose number is used to test whether all is well.
+    """
+    used = {"office", "around_the_clock", "new"}
+    offices = [plan for plan in plans if plan.kind in used and plan.begins <= day]
+    if not offices or not is_workday(date.fromordinal(EPOCH + day)):
+        return []
+
+    def look(plan: Plan, subject: str, case: str) -> Fact:
+        hour = day * 24 + dice.choice([9, 10, 11, 14, 15, 16])
+        return call(plan, hour, dice.randrange(3600), subject=subject, case=case)
+
+    facts = []
+    for number in range(dice.randrange(4, 12)):
+        subject, case = f"resident-{dice.randrange(4000)}", f"QS-2026-9{day % 1000:03d}{number:02d}"
+        for plan in dice.sample(offices, min(len(offices), dice.randrange(2, 7))):
+            facts += [
+                look(plan, subject, case if plan.carries_cases and dice.random() < plan.names_case else "")
+                for _ in range(dice.randrange(1, 4))
+            ]
+    facts += [
+        look(plan, f"firm-{firm}", f"QS-2026-8{dice.randrange(10**5):05d}" if plan.carries_cases else "")
+        for firm in range(6) for plan in offices[firm::9] if dice.random() < 0.25
+    ]  # fmt: skip
+    return [*facts, *(look(offices[day % min(3, len(offices))], "probe", "") for _ in range(24))]
+
+
 @dataclass
 class Town:
     """A hundred grants, from ``first`` for ``warm`` days and a month of ``days`` that is judged."""
@@ -250,6 +278,8 @@ class Town:
         self.month = self.first + self.warm
         self.last = self.month + self.days - 1
         self.plans = plans(self.dice, first=self.first, month=self.month)
+        # Of its own: what the grants do otherwise stays what it was.
+        self.life = Random(self.seed * 7919 + 1)
 
     def kind(self, kind: str, *, around: float = 60) -> Plan:
         """A grant of a kind, with about so many calls a day."""
@@ -258,4 +288,4 @@ class Town:
     def day(self, day: int) -> list[Fact]:
         """The ordinary calls of a day, in order of time."""
         facts = [fact for plan in self.plans for fact in ordinary(self.dice, plan, day, first=self.first)]
-        return sorted(facts, key=lambda fact: fact.at)
+        return sorted([*facts, *affairs(self.life, self.plans, day)], key=lambda fact: fact.at)

@@ -1,10 +1,11 @@
 """账簿: the days of all keys, as far as they are in memory; takes calls in whatever order, and has the rules look at them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from guantong.risk.days import Sheet, hour_of
 from guantong.risk.judging import Scene, judge
-from guantong.risk.types import AnyRule, Fact, Scope, Signal
+from guantong.risk.rulebook import Rules
+from guantong.risk.types import Fact, Scope, Signal
 from guantong.risk.usual import MEMORY_DAYS, History, IsWorkday
 
 Key = tuple[Scope, str]
@@ -56,7 +57,7 @@ class Book:
                 hours.add(hour)
         return news
 
-    def judge(self, news: News, rules: Sequence[AnyRule]) -> list[Signal]:
+    def judge(self, news: News, rules: Rules) -> list[Signal]:
         """What the rules say of everything that has changed."""
         return [
             signal
@@ -65,10 +66,10 @@ class Book:
             for signal in self.judge_day(key, day, frozenset(hours), rules)
         ]
 
-    def judge_day(self, key: Key, day: int, hours: frozenset[int], rules: Sequence[AnyRule]) -> list[Signal]:
+    def judge_day(self, key: Key, day: int, hours: frozenset[int], rules: Rules) -> list[Signal]:
         """What the rules say of one day of one key."""
         scene = Scene(key[0], key[1], day, self.history(key), hours)
-        return [signal for rule in rules if (signal := judge(rule, scene))]
+        return [signal for rule in rules.of(*key) if (signal := judge(rule, scene))]
 
     def forget(self, today: int) -> None:
         """Let go of what is too old to matter."""

@@ -12,6 +12,28 @@ class RuleWrong(GuantongError):
     en = "The rule cannot stand like this: {why}"
 
 
+class RulesWrong(GuantongError):
+    """A file of rules that cannot be taken in; ``faults`` has a sentence for each thing that is wrong."""
+
+    code = "risk_rules_wrong"
+    status = 422
+    zh = "规则文件有误，未导入任何规则：{why}"
+    en = "No rule was taken in; the file cannot stand like this: {why}"
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__(why=" ".join(faults))
+
+
+class GrantRuleWrong(GuantongError):
+    """A rule that is about no one grant cannot have other numbers for one."""
+
+    code = "risk_grant_rule_wrong"
+    status = 422
+    zh = "该规则不针对单项授权，不能为某一授权单独设置。"
+    en = "The rule is not about single grants, so none can have it in another wording."
+
+
 class RuleReasonMissing(GuantongError):
     """A rule is changed, or an alert decided, without saying why."""
 

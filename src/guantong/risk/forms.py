@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from django.http import QueryDict
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from guantong.risk.types import AnyRule
@@ -22,6 +21,7 @@ LABELS = {
     "plain_percent": _("At least so many per cent without a case"),
     "days": _("Days in a row"),
     "silent_days": _("Days without a call"),
+    "on_days": _("On so many different days at least"),
 }
 """What the numbers of rules are called."""
 
@@ -59,12 +59,27 @@ def fields_of(rule: AnyRule) -> list[Field]:
     return found
 
 
-def terms_from(post: QueryDict, rule: AnyRule) -> dict[str, Any]:
-    """The terms that a form says; what it cannot change stays. Numbers that are none stay text, and are refused later."""
+def numbers_of(rule: AnyRule) -> str:
+    """The numbers of a rule in a line."""
+    return " · ".join(f"{field.label} {_shown(field.value)}" for field in fields_of(rule))
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.10g}"
+
+
+def numbers_from(post: QueryDict, rule: AnyRule) -> dict[str, Any]:
+    """The terms that the form of one grant says: numbers, and whether the rule is judged by."""
     terms: dict[str, Any] = msgspec.to_builtins(rule)
     for field in fields_of(rule):
         terms[field.name] = _number(post.get(field.name, ""), is_whole=field.step == "1")
     terms["is_on"] = bool(post.get("is_on"))
+    return terms
+
+
+def terms_from(post: QueryDict, rule: AnyRule) -> dict[str, Any]:
+    """The terms that a form says; what it cannot change stays. Numbers that are none stay text, and are refused later."""
+    terms = numbers_from(post, rule)
     terms["severity"] = post.get("severity", "")
     for what in ("name", "says"):
         terms[what] = {tongue: post.get(f"{what}_{tongue}", "").strip() for tongue in ("zh", "en")}
@@ -76,12 +91,3 @@ def _number(text: str, *, is_whole: bool) -> Any:
         return int(text) if is_whole else float(text)
     except ValueError:
         return text
-
-
-def fault(text: str) -> str:
-    """What msgspec found wrong, with the field's name as the form has it."""
-    what, _sep, where = text.partition(" - at `$.")
-    name = where.rstrip("`")
-    if name in LABELS:
-        return gettext("“%(field)s” is out of bounds.") % {"field": LABELS[name]}
-    return what if not name else f"{name}: {what}"

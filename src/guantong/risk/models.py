@@ -81,6 +81,8 @@ class Finding(models.Model):
     key = models.CharField(max_length=120, db_index=True)
     grant = models.CharField("授权编号", max_length=64, blank=True, db_index=True)
     resource = models.CharField("资源代码", max_length=64, blank=True)
+    subject = models.CharField("被查询人", max_length=64, blank=True)
+    """The pseudonym of the person who was looked up, where the alert is about one."""
     consumer = models.CharField("使用方", max_length=40, blank=True, db_index=True)
     provider = models.CharField("提供方", max_length=40, blank=True, db_index=True)
     since = models.DateTimeField("起")
@@ -118,6 +120,32 @@ class Finding(models.Model):
     def is_open(self) -> bool:
         """Whether nobody has decided yet."""
         return self.state in OPEN
+
+
+class GrantRule(models.Model):
+    """授权特例: a rule as one grant has it: other numbers, or not judged by at all; until somebody takes it back."""
+
+    rule = models.CharField("规则", max_length=40, db_index=True)
+    grant = models.CharField("授权编号", max_length=64, db_index=True)
+    changes = models.JSONField("改动")
+    """The terms that differ from the rule's, by name; see :mod:`guantong.risk.types`."""
+    reason = models.TextField("理由")
+    made_by = models.CharField(max_length=120)
+    made_at = models.DateTimeField()
+    ended_by = models.CharField(max_length=120, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "授权特例"
+        ordering = ["-made_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "grant"], condition=models.Q(ended_at=None), name="risk_grant_rule_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.grant}"
 
 
 class Exemption(models.Model):

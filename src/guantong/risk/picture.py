@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from guantong.risk import queries
-from guantong.risk.days import Day
+from guantong.risk.days import Day, Sheet
 from guantong.risk.models import Finding
+from guantong.risk.persons import MOST_LOOKS
 from guantong.risk.usual import date_of
 
 WIDTH, HEIGHT, FOOT, HEAD = 720, 180, 24, 18
@@ -61,7 +62,7 @@ def draw(finding: Finding, *, at: datetime) -> Picture:
     """The picture of an alert: the weeks before and after it, as far as they are kept."""
     since, until = queries.hour_at(finding.since), queries.hour_at(finding.until)
     last = min(max((until - 1) // 24 + 3, since // 24), queries.hour_at(at) // 24)
-    sheets = queries.sheets_of([(finding.scope, finding.key)], since=last - DAYS)[finding.scope, finding.key]
+    sheets = _sheets(finding, since=last - DAYS)
     terms = finding.version.terms
     metric = _metric_of(terms)
     shown = range(last - DAYS + 1, last + 1)
@@ -92,11 +93,26 @@ def draw(finding: Finding, *, at: datetime) -> Picture:
         "novel",
         "refused",
         "targets",
+        "followed",
     }
     fits = is_daily and finding.limit <= most
     room = HEIGHT - FOOT - HEAD
     limit_y = round(HEIGHT - FOOT - room * finding.limit / most, 1) if fits else None
     return Picture(metric, days, hours, date_of(worst), limit_y, hour_metric)
+
+
+def _sheets(finding: Finding, *, since: int) -> dict[int, Sheet]:
+    """The days of use; of a person's, made from the receipts."""
+    if finding.scope != "subject":
+        return queries.sheets_of([(finding.scope, finding.key)], since=since)[finding.scope, finding.key]
+    sheets: dict[int, Sheet] = {}
+    rows = queries.looks_behind(finding).filter(at__gte=queries.moment_of(since * 24)).order_by("-at")
+    for at in rows.values_list("at", flat=True)[:MOST_LOOKS]:
+        day, hour = divmod(queries.hour_at(at), 24)
+        of = sheets.setdefault(day, Sheet()).day
+        of.calls += 1
+        of.hours[hour] += 1
+    return sheets
 
 
 def _metric_of(terms: dict[str, object]) -> str:

@@ -1,5 +1,6 @@
 """Finding alerts, rules and the calls behind an alert."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,9 +16,11 @@ from guantong.journal.models import Receipt
 from guantong.kit.errors import Language
 from guantong.risk.days import EAST_S, Day, Detail, Sheet
 from guantong.risk.defaults import shipped
-from guantong.risk.models import OPEN, DayOfUse, Exemption, Finding, RuleVersion
-from guantong.risk.types import AnyRule
+from guantong.risk.models import OPEN, DayOfUse, Exemption, Finding, GrantRule, RuleVersion
+from guantong.risk.rulebook import Rules
+from guantong.risk.types import AnyRule, Repeated
 from guantong.risk.usual import History, IsWorkday
+from guantong.sharing.models import Grant
 
 MOST_HOURS = 200
 
@@ -43,6 +46,60 @@ def rules_in_force() -> list[RuleVersion]:
     return sorted(rows, key=lambda row: (order.get(row.code, len(order)), row.code))
 
 
+def rules() -> Rules:
+    """The rules in force, and where a grant has its own."""
+    versions = {row.code: row for row in rules_in_force()}
+    local: dict[str, dict[str, AnyRule]] = {}
+    for own in GrantRule.objects.filter(ended_at=None, rule__in=versions):
+        local.setdefault(own.grant, {})[own.rule] = rule_for(versions[own.rule], own)
+    return Rules([rule_of(row) for row in versions.values()], local)
+
+
+def rule_for(version: RuleVersion, own: GrantRule | None) -> AnyRule:
+    """A rule as a grant has it: the general one with what differs."""
+    rule: AnyRule = msgspec.convert({**version.terms, **(own.changes if own else {})}, AnyRule)
+    return rule
+
+
+def local_of(rule: AnyRule) -> dict[str, dict[str, AnyRule]]:
+    """As which grants have ``rule`` otherwise: their own numbers stay theirs when it changes."""
+    found: dict[str, dict[str, AnyRule]] = {}
+    for own in GrantRule.objects.filter(ended_at=None, rule=rule.code):
+        found[own.grant] = {rule.code: msgspec.structs.replace(rule, **own.changes)}
+    return found
+
+
+def grants_with_own() -> dict[str, int]:
+    """How many grants have which rule otherwise."""
+    return dict(GrantRule.objects.filter(ended_at=None).order_by().values_list("rule").annotate(Count("pk")))
+
+
+def own_rule(code: str, grant: str) -> GrantRule | None:
+    """What a grant has of its own in a rule."""
+    return GrantRule.objects.filter(rule=code, grant=grant, ended_at=None).first()
+
+
+def is_of_grants(rule: AnyRule) -> bool:
+    """Whether a rule looks at single grants."""
+    return rule.by == "grant" if isinstance(rule, Repeated) else rule.scope == "grant"
+
+
+def lately(rows: QuerySet[Finding], *, at: datetime) -> dict[str, Counter[str]]:
+    """What came of the alerts of the last thirty days, by rule: raised, waiting, confirmed, false, suspended."""
+    found: dict[str, Counter[str]] = {}
+    recent = rows.order_by().filter(raised_at__gte=at - timedelta(days=LATELY_DAYS))
+    counted = recent.values_list("rule", "state").annotate(Count("pk"), Count("suspended_at"))
+    for rule, state, count, suspended in counted:
+        of = found.setdefault(rule, Counter())
+        of["waiting" if state in OPEN else state] += count
+        of["raised"] += count
+        of["suspended"] += suspended
+    return found
+
+
+LATELY_DAYS = 30
+
+
 def rule_of(version: RuleVersion) -> AnyRule:
     """The rule that a version says."""
     rule: AnyRule = msgspec.convert(version.terms, AnyRule)
@@ -53,14 +110,29 @@ def visible_findings(person: Person) -> QuerySet[Finding]:
     """The alerts that someone may read: those about grants that their department gave; all of the node's for an
     auditor, a security officer, and whoever may settle them for the bureau.
     """
-    if may(person, "risk:audit"):
+    if sees_all(person):
         return Finding.objects.select_related("version")
     if not may(person, "risk:read") or person.organisation is None:
         return Finding.objects.none()
-    is_here = person.organisation.is_bureau and person.organisation.node == settings.NODE.node
-    if is_here and may(person, "risk:settle"):
-        return Finding.objects.select_related("version")
     return Finding.objects.filter(provider=person.organisation.code).select_related("version")
+
+
+def sees_all(person: Person) -> bool:
+    """Whether someone may know of the use of every grant: an auditor, a security officer, the bureau's approvers."""
+    if may(person, "risk:audit"):
+        return True
+    own = person.organisation
+    is_here = own is not None and own.is_bureau and own.node == settings.NODE.node
+    return is_here and may(person, "risk:settle")
+
+
+def grants_watched(person: Person) -> QuerySet[Grant]:
+    """The grants of whose alerts someone may know: all, or those that their department gave."""
+    if sees_all(person):
+        return Grant.objects.all()
+    if not may(person, "risk:read") or person.organisation is None:
+        return Grant.objects.none()
+    return Grant.objects.filter(provider=person.organisation.code)
 
 
 def to_settle(person: Person) -> QuerySet[Finding]:
@@ -78,6 +150,10 @@ def tallies(rows: QuerySet[Finding]) -> tuple[dict[str, int], dict[str, int]]:
 def calls_behind(finding: Finding) -> QuerySet[Receipt]:
     """The receipts of the calls that an alert is about, the newest first."""
     rows = Receipt.objects.filter(at__gte=finding.since, at__lt=finding.until)
+    if finding.scope == "subject":
+        return (
+            looks_behind(finding).filter(at__gte=finding.since, at__lt=finding.until).order_by("-at", "-pk")
+        )
     if finding.scope == "grant":
         rows = rows.filter(grant=finding.key)
     elif finding.scope == "organisation":
@@ -98,6 +174,30 @@ def calls_behind(finding: Finding) -> QuerySet[Receipt]:
     return rows.filter(spans).order_by("-at", "-pk")
 
 
+def looks_behind(finding: Finding) -> QuerySet[Receipt]:
+    """The look-ups of the person that an alert is about, by whom it is about, of all times."""
+    rows = looks().filter(subject=finding.subject)
+    name = finding.key.partition("/")[2]
+    by = finding.version.terms.get("by")
+    if by == "grant":
+        rows = rows.filter(grant=name)
+    elif by == "case":
+        rows = rows.filter(case__startswith=name)
+    elif by == "application":
+        organisation, _, application = name.partition("/")
+        rows = rows.filter(consumer_organisation=organisation, consumer_application=application)
+    return rows
+
+
+def looks() -> QuerySet[Receipt]:
+    """The look-ups of persons that were answered, each once: where this node provides, by its provider's receipt."""
+    own = Q(provider_node=settings.NODE.node) & ~Q(role="provider")
+    return Receipt.objects.filter(decision="allow", mode__in=LOOKUPS).exclude(subject="").exclude(own)
+
+
+LOOKUPS = ("query", "verify")
+
+
 def beside(finding: Finding) -> QuerySet[Finding]:
     """The other alerts about the same grant and time that wait."""
     rows = Finding.objects.filter(grant=finding.grant, state__in=OPEN).exclude(pk=finding.pk)
@@ -114,7 +214,7 @@ Family = tuple[str, ...]
 
 def family_of(terms: dict[str, Any]) -> Family:
     """The family of a rule: its kind, and what it counts."""
-    counted = terms.get("metric") or terms.get("part") or terms.get("what") or ""
+    counted = terms.get("metric") or terms.get("part") or terms.get("what") or terms.get("by") or ""
     return (terms["kind"], counted, *terms.get("reasons", ()))
 
 

@@ -1,19 +1,24 @@
 """What of a receipt the rules look at. The database's columns say most of it; the rest stands in the signed bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
+from django.db.models import Count
 
 from guantong.journal.models import Receipt
-from guantong.risk.queries import NAMELESS
+from guantong.risk.persons import MOST_LOOKS
+from guantong.risk.queries import LOOKUPS, NAMELESS, looks, moment_of
 from guantong.risk.types import Fact
 
 COLUMNS = (
     "pk", "at", "role", "provider_node", "consumer_organisation", "consumer_application", "resource", "mode", "fields",
     "grant", "case", "subject", "decision", "reason", "raw",
 )  # fmt: skip
-LOOKUPS = {"query", "verify"}
+LOOK_COLUMNS = (
+    "subject", "at", "grant", "consumer_organisation", "consumer_application", "case", "resource", "chain",
+)  # fmt: skip
+AT_ONCE = 400
 
 
 class _Body(msgspec.Struct):
@@ -60,6 +65,45 @@ def facts_of(rows: Iterable[tuple[Any, ...]], *, node: str) -> Iterator[Fact]:
             subject=subject,
             steps=max(0, min(body.steps, 9999)),
         )
+
+
+def looked_up_often(subjects: Collection[str], *, least: int, since: int, until: int) -> list[str]:
+    """Those of ``subjects`` who have ``least`` receipts on the days from ``since`` until before ``until``.
+
+    Read off an index, so that whoever was looked up once costs next to nothing; it may name some too many.
+    """
+    found: list[str] = []
+    names = sorted(subjects)
+    for begin in range(0, len(names), AT_ONCE):
+        rows = Receipt.objects.filter(
+            subject__in=names[begin : begin + AT_ONCE],
+            at__gte=moment_of(since * 24),
+            at__lt=moment_of(until * 24),
+        )
+        counted = rows.order_by().values("subject").annotate(n=Count("pk")).filter(n__gte=least)
+        found += counted.values_list("subject", flat=True)
+    return found
+
+
+def looks_of(subject: str, *, since: int, position: int | None = None) -> list[Fact]:
+    """The last look-ups of a person since a day, as far as they came in up to ``position``; not all of very many."""
+    rows = looks().filter(subject=subject, at__gte=moment_of(since * 24))
+    if position is not None:
+        rows = rows.filter(pk__lte=position)
+    last = rows.order_by("-at", "-pk").values_list(*LOOK_COLUMNS)[:MOST_LOOKS]
+    return [
+        Fact(
+            at=int(at.timestamp()),
+            grant="" if chain.startswith("-/") else grant,
+            application=f"{organisation}/{application}",
+            organisation=organisation,
+            resource=resource,
+            is_allowed=True,
+            case=case,
+            subject=subject,
+        )
+        for subject, at, grant, organisation, application, case, resource, chain in last
+    ]
 
 
 def _body(raw: bytes) -> _Body:

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Scope = Literal["grant", "application", "organisation"]
-"""Whose use is added up: a grant's, an application's (organisation/application), an organisation's."""
+Scope = Literal["grant", "application", "organisation", "subject"]
+"""Whose use is added up: a grant's, an application's (organisation/application), an organisation's; or the look-ups of
+one person, by pseudonym."""
 Window = Literal["hour", "day", "week"]
 """A clock hour or a calendar day of China Standard Time, or seven days up to one."""
 Severity = Literal["low", "medium", "high"]
@@ -166,13 +167,39 @@ class Awake(Rule, frozen=True, tag="awake"):
     floor: Count
 
 
+class Repeated(Rule, frozen=True, kw_only=True, tag="repeated"):
+    """One person looked up again and again by one grant, application or case: ``floor`` times, on ``on_days`` different
+    days at least, and ``times`` as often as by the same before.
+    """
+
+    by: Literal["grant", "application", "case"]
+    window: Literal["day", "week"]
+    floor: Count
+    times: Times
+    on_days: Days = 1
+    scope: Scope = "subject"
+
+
+class Followed(Rule, frozen=True, kw_only=True, tag="followed"):
+    """One person looked up from ``floor`` sides that have nothing to do with one another, and ``times`` as many as before.
+
+    Sides are grants or organisations; those that name a case in common work on one affair, and are one side.
+    """
+
+    by: Literal["grants", "organisations"]
+    window: Literal["day", "week"]
+    floor: Count
+    times: Times
+    scope: Scope = "subject"
+
+
 class Unused(Rule, frozen=True, tag="unused"):
     """In force and long not used, by the node's setting of days; see :func:`guantong.sharing.queries.unused_grants`."""
 
 
 AnyRule = (
     Volume | Share | OddHours | Harvest | Sequence | CaseReuse
-    | Novel | Refused | Targets | Change | Awake | Unused
+    | Novel | Refused | Targets | Change | Awake | Repeated | Followed | Unused
 )  # fmt: skip
 
 
@@ -192,3 +219,7 @@ class Signal(msgspec.Struct, frozen=True):
     usual: int | None = None
     hours: tuple[int, ...] = ()
     numbers: dict[str, Any] = {}
+    subject: str = ""
+    """Of whom it is, where it is of a person: the whole pseudonym; ``key`` has its beginning."""
+    grant: str = ""
+    """The grant it is about, where ``key`` is none."""

@@ -20,6 +20,7 @@ from guantong.pages.filters import between, chosen
 from guantong.pages.lists import Column, answer_list, wanted_format
 from guantong.risk import actions, picture, queries
 from guantong.risk.errors import ExemptionWrong
+from guantong.risk.keeping import may_keep
 from guantong.risk.models import OPEN, Finding, FindingState
 from guantong.risk.types import SEVERITIES
 from guantong.sharing.models import Grant, GrantState
@@ -111,7 +112,9 @@ def finding(request: HttpRequest, number: str) -> HttpResponse:
         "exemptions": row.exemptions.all(),
         "may_settle": _may_settle(person, row),
         "may_suspend": grant is not None and grant.state == GrantState.ACTIVE and _may_suspend(person, row),
-        "others": queries.visible_findings(person).filter(key=row.key).exclude(pk=row.pk)[:5],
+        "others": _others(person, row),
+        "own": queries.own_rule(row.rule, row.grant) if row.grant else None,
+        "may_keep": row.grant and row.scope != "application" and may_keep(person),
         "last_exemption": queries.longest_exemption(at=clock.now()),
     }
     return render(request, "risk/finding.html", context)
@@ -201,6 +204,11 @@ def suspend(request: HttpRequest, number: str) -> HttpResponse:
         "may_suspend": grant.state == GrantState.ACTIVE and row.is_open and _may_suspend(person, row),
     }
     return render(request, "risk/suspend.html", context)
+
+
+def _others(person: Person, row: Finding) -> QuerySet[Finding]:
+    rows = queries.visible_findings(person).exclude(pk=row.pk)
+    return (rows.filter(subject=row.subject) if row.subject else rows.filter(key=row.key))[:5]
 
 
 def _visible(person: Person, number: str) -> Finding:

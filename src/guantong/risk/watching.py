@@ -15,13 +15,16 @@ from guantong.risk.actions.raising import READER
 from guantong.risk.book import Book, Key, changed, keys_of
 from guantong.risk.days import hour_of
 from guantong.risk.models import Reading
-from guantong.risk.reading import facts_of, next_receipts
-from guantong.risk.types import AnyRule, Fact
+from guantong.risk.persons import USUAL_DAYS, Person, Persons, is_look, least_of
+from guantong.risk.reading import facts_of, looked_up_often, looks_of, next_receipts
+from guantong.risk.rulebook import Rules
+from guantong.risk.types import Fact
 from guantong.risk.usual import MEMORY_DAYS, History
 
 BATCH = 2000
 WEEK = 8
 """Days whose particulars are in memory."""
+WEEK_BEFORE = 7
 MOST_KEYS = 3000
 """Histories in memory; beyond that it is emptied and filled again from the database."""
 
@@ -31,6 +34,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._book: Book | None = None
+        self._persons = Persons()
         self._position = -1
         self._calendar_of: date | None = None
         self._tended_on: date | None = None
@@ -55,18 +59,20 @@ class Watcher:
         book = self._open(position, at)
         try:
             self._load(book, facts, at)
+            read = self._watch(facts, rules, position=rows[-1][0])
             news = book.take(facts)
-            signals = book.judge(news, rules)
+            signals = book.judge(news, rules) + self._persons.judge(self._persons.take(facts, read), rules)
             raising.keep(changed(book, news), signals, before=position, after=rows[-1][0], by=by, at=at)
         except BaseException:
             self._book = None
             raise
+        self._persons.trim()
         self._position = rows[-1][0]
         return len(rows)
 
-    def rules(self) -> Sequence[AnyRule]:
+    def rules(self) -> Rules:
         """The rules in force."""
-        return [queries.rule_of(row) for row in queries.rules_in_force()]
+        return queries.rules()
 
     def _open(self, position: int, at: datetime) -> Book:
         """The book in memory, or a new one if it does not stand where the database does."""
@@ -75,8 +81,22 @@ class Watcher:
         is_fit = book is not None and position == self._position and self._calendar_of == today
         if book is None or not is_fit or len(book.histories) > MOST_KEYS:
             book = self._book = Book(cache(workdays()))
+            self._persons = Persons()
             self._calendar_of = today
         return book
+
+    def _watch(self, facts: Sequence[Fact], rules: Rules, *, position: int) -> frozenset[str]:
+        """Have those in memory who were looked up often, the calls up to ``position`` with them; who was read for it."""
+        least = least_of(rules)
+        new = {fact.subject for fact in facts if is_look(fact) and fact.subject not in self._persons}
+        if least is None or not new:
+            return frozenset()
+        days = [hour_of(fact.at) // 24 for fact in facts]
+        since = min(days) - WEEK_BEFORE
+        often = looked_up_often(new, least=least, since=since, until=max(days) + WEEK_BEFORE)
+        for subject in often:
+            self._persons.put(subject, Person(looks_of(subject, since=since - USUAL_DAYS, position=position)))
+        return frozenset(often)
 
     def _load(self, book: Book, facts: Sequence[Fact], at: datetime) -> None:
         """Have the histories that the calls belong to in memory; particulars only of the week, and of days with news."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from guantong.risk.forms import LABELS
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
@@ -27,7 +29,21 @@ RISKS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "grant": _("Grant"),
         "application": _("Application"),
         "organisation": _("Organisation"),
+        "subject": _("Person looked up"),
     },
+    "risk-by": {
+        "grant": pgettext_lazy("looked up by", "one grant"),
+        "application": pgettext_lazy("looked up by", "one application"),
+        "case": pgettext_lazy("looked up by", "one case"),
+        "grants": pgettext_lazy("looked up by", "different grants"),
+        "organisations": pgettext_lazy("looked up by", "different organisations"),
+    },
+    "risk-coming": {
+        "new": pgettext_lazy("rule", "new"),
+        "changed": pgettext_lazy("rule", "changed"),
+        "same": pgettext_lazy("rule", "as in force"),
+    },
+    "risk-number": LABELS,
     "risk-window": {
         "hour": pgettext_lazy("window", "an hour"),
         "day": pgettext_lazy("window", "a day"),
@@ -38,6 +54,7 @@ RISKS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "metric": pgettext_lazy("risk", "What is counted"),
         "part": pgettext_lazy("risk", "What is counted"),
         "what": pgettext_lazy("risk", "What is counted"),
+        "by": pgettext_lazy("risk", "Looked up by"),
         "reasons": pgettext_lazy("risk", "Refused because"),
     },
     "risk-metric": {
@@ -64,6 +81,8 @@ RISKS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "targets": _("what was refused"),
         "change": _("lasting change"),
         "awake": _("use after silence"),
+        "repeated": _("one person, again and again"),
+        "followed": _("one person, from many sides"),
         "unused": _("no use"),
     },
     "risk-rule": {
@@ -78,6 +97,10 @@ RISKS: Final[Mapping[str, Mapping[str, "StrOrPromise"]]] = {
         "targets": _("Raises an alert when many different resources or grants are tried in vain."),
         "change": _("Raises an alert when the use is a multiple of what it was, for days on end."),
         "awake": _("Raises an alert when much is used again after a long silence."),
+        "repeated": _("Raises an alert when one person is looked up again and again by one grant, application or case."),
+        "followed": _(
+            "Raises an alert when one person is looked up from many sides without a case in common: somebody may be followed."
+        ),
         "unused": _("Lists grants that nobody has used for the node's setting of days; the consumer is told besides."),
     },
 }  # fmt: skip
@@ -91,4 +114,6 @@ RISK_ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "risk.exemption_ended": _("ended an exception of a rule"),
     "risk.rules_shipped": _("took in rules of alerts"),
     "risk.rule_changed": _("changed a rule of alerts"),
+    "risk.grant_rule_changed": _("set a rule of alerts otherwise for a grant"),
+    "risk.grant_rule_ended": _("took back what a grant had otherwise in a rule of alerts"),
 }

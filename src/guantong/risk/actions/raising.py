@@ -102,6 +102,7 @@ def _raise(signal: Signal, version: RuleVersion, *, by: Actor, at: datetime) -> 
             "version": version,
             "severity": version.terms["severity"],
             "grant": about.grant,
+            "subject": signal.subject,
             "resource": about.resource,
             "consumer": about.consumer,
             "provider": about.provider,
@@ -171,11 +172,15 @@ class _About:
 
 
 def _about(signal: Signal) -> _About:
-    if signal.scope == "grant":
-        grant = Grant.objects.filter(code=signal.key).first()
+    if signal.scope == "grant" or signal.grant:
+        code = signal.grant or signal.key
+        grant = Grant.objects.filter(code=code).first()
         if grant is None:
-            return _About(grant=signal.key)
+            return _About(grant=code)
         return _About(grant.code, grant.resource, grant.consumer, grant.provider or grant.terms["provider"])
+    if signal.scope == "subject":
+        # Of a person whom several looked up, nobody is the user.
+        return _About()
     return _About(consumer=signal.key.partition("/")[0] if signal.key != "-" else "")
 
 
@@ -237,7 +242,12 @@ def watch_unused(*, by: Actor, at: datetime) -> int:
     rule = next((row for row in queries.rules_in_force() if row.terms["kind"] == "unused"), None)
     if rule is None or not rule.terms.get("is_on", True):
         return 0
-    unused = {grant.code for grant in unused_grants(at=at)}
+    own = {
+        code
+        for code, said in queries.rules().local.items()
+        if rule.code in said and not said[rule.code].is_on
+    }
+    unused = {grant.code for grant in unused_grants(at=at)} - own
     stale = Finding.objects.filter(rule=rule.code, state__in=["new", "seen"]).exclude(key__in=unused)
     for finding in stale:
         grant = Grant.objects.filter(code=finding.key).first()
