@@ -1,6 +1,7 @@
 """A node's own key changes: statements lead from key to key, every state of the files is one of before or after."""
 
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -51,6 +52,66 @@ def test_two_steps_and_who_may_sign_when(keys):
     assert follow(told, third.public) == own_keys(keys)
     open_to_others = [path for path in keys.glob("*.key") if path.stat().st_mode & 0o077]
     assert open_to_others == []
+
+
+def test_the_former_private_key_is_deleted_once_its_overlap_has_ended(keys):
+    first = load_key(keys / "node.key")
+    assert successions.forget_old_key(keys, at=END) is None, "there is none"
+    successions.announce(keys)
+    successions.promote(keys, until=END, at=NOON)
+    for still in (NOON, END):
+        assert successions.forget_old_key(keys, at=still) is None
+        assert successions.old_key(keys).public == first.public
+    before = {path.name: path.read_bytes() for path in keys.iterdir()}
+    assert successions.forget_old_key(keys, at=END + HOUR) == first.public
+    del before["node.old.key"]
+    assert {path.name: path.read_bytes() for path in keys.iterdir()} == before, "and nothing else"
+    assert successions.old_key(keys) is None
+    assert [each.key for each in own_keys(keys).former] == [first.public], "what it signed still holds"
+    assert successions.forget_old_key(keys, at=END + HOUR) is None
+
+
+def test_a_key_that_is_being_put_away_stays(keys):
+    first = load_key(keys / "node.key")
+    successions.announce(keys)
+    successions.promote(keys, until=NOON + HOUR, at=NOON)
+    second = load_key(keys / "node.key")
+    successions.announce(keys)
+    successions.promote(keys, until=END, at=NOON + HOUR)
+    # The first one has ended; what rests here now is the second.
+    assert successions.forget_old_key(keys, at=NOON + 2 * HOUR) is None
+    assert successions.old_key(keys).public == second.public
+    # A crash left the present key as the old one, before the next one took its place.
+    third = load_key(keys / "node.key")
+    (keys / "node.old.key").unlink()
+    write_secret(keys / "node.old.key", third.to_text)
+    assert successions.forget_old_key(keys, at=END + HOUR) is None
+    assert successions.old_key(keys).public == third.public
+    # A key that nobody knows is nobody's to delete; one that has ended is.
+    stranger = INTERNATIONAL.generate(NAME)
+    (keys / "node.old.key").unlink()
+    write_secret(keys / "node.old.key", stranger.to_text)
+    assert successions.forget_old_key(keys, at=END + HOUR) is None
+    (keys / "node.old.key").unlink()
+    write_secret(keys / "node.old.key", first.to_text)
+    assert successions.forget_old_key(keys, at=END + HOUR) == first.public
+
+
+def test_whoever_changes_the_keys_is_waited_for(keys):
+    successions.announce(keys)
+    successions.promote(keys, until=NOON + HOUR, at=NOON)
+    done = []
+    with successions._alone(keys):
+        forgetting = threading.Thread(
+            target=lambda: done.append(successions.forget_old_key(keys, at=END)), daemon=True
+        )
+        forgetting.start()
+        (keys / "node.old.key").unlink()
+        following = INTERNATIONAL.generate(NAME)
+        write_secret(keys / "node.old.key", following.to_text)
+    forgetting.join(timeout=20)
+    assert done == [None]
+    assert successions.old_key(keys).public == following.public
 
 
 def test_a_crash_at_any_step_leaves_before_or_after(keys, monkeypatch, tmp_path):

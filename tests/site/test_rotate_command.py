@@ -1,11 +1,16 @@
 """``guantong rotate``: announced on the node's card first, in use when it is run again."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.site.test_commands import guantong
+from tests.site.test_commands import guantong, until
+
+from guantong.kit.key_files import load_key
 
 
 @pytest.mark.parametrize("part", ["log", "witness"])
@@ -35,3 +40,40 @@ def card(home: Path) -> dict[str, object]:
     database.close()
     body: dict[str, object] = json.loads(text)["body"]
     return body
+
+
+def test_the_worker_deletes_the_former_private_key_after_its_overlap(tmp_path: Path) -> None:
+    home = tmp_path / "node"
+    environ = {"GUANTONG_NODE": "511600", "GUANTONG_HOME": str(home), "GUANTONG_DEVELOPMENT": "true"}
+    assert guantong("init", **environ).returncode == 0
+    old = home / "keys/node.old.key"
+    for overlap in ("1", "0"):
+        for _ in range(2):
+            done = guantong("rotate", "node", "--now", "--overlap", overlap, **environ)
+            assert (done.returncode, done.stderr) == (0, "")
+    key = old.read_text().split("+")[3]
+    with (tmp_path / "work.out").open("wb") as output:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "guantong", "work"],
+            env={**os.environ, **environ},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: not old.exists())
+        until(lambda: deletions(home))
+    finally:
+        worker.terminate()
+        worker.wait(timeout=20)
+    assert [told["key"].split("+")[1] for told in deletions(home)] == [key]
+    assert load_key(home / "keys/node.key").public.key_id != key
+
+
+def deletions(home: Path) -> list[dict[str, str]]:
+    """What the record says of deleted keys."""
+    with sqlite3.connect(home / "control.sqlite3", timeout=20) as database:
+        rows = database.execute(
+            "SELECT details FROM journal_entry WHERE act = 'node.old_key_deleted'"
+        ).fetchall()
+    database.close()
+    return [json.loads(text) for (text,) in rows]

@@ -1,6 +1,8 @@
 """The worker's duties, one round at a time."""
 
+import dataclasses
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,20 @@ from tests.federation.test_feed import taken
 
 from guantong.bundle.depot import OFFERED
 from guantong.courier.errors import PeerTimedOut
+from guantong.evidence import successions
 from guantong.evidence.spool import Spool
 from guantong.federation.actions import feed, messages
 from guantong.federation.errors import PeerRefused
 from guantong.federation.keyset import keyset_folder
 from guantong.federation.models import FeedPosition, Node, PublishedBundle
+from guantong.identity import actions as identity
+from guantong.identity.models import FormerSecret
 from guantong.journal.actions import enqueue
 from guantong.journal.models import Entry, OutboxMessage
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock, envelope
+from guantong.kit.key_files import write_secret
+from guantong.kit.suites import INTERNATIONAL
 from guantong.sharing import actions as sharing
 from guantong.sharing.models import Grant
 from guantong.site.node import node_settings
@@ -130,3 +137,27 @@ def test_messages_are_named_after_their_row_so_that_a_repeat_is_known(
     for _ in range(2):
         messages.send_outbox(row, settings=node_settings(), at=clock.now())
     assert sent[0] == sent[1]
+
+
+def test_what_is_over_ends_and_what_is_not_stays(tmp_path: Path) -> None:
+    cast = assemble()
+    by, now = cast.as_actor(cast.xu), clock.now()
+    settings = dataclasses.replace(node_settings(), home=tmp_path)
+    settings.key_folder.mkdir()
+    write_secret(settings.key_folder / "node.key", INTERNATIONAL.generate("511600").to_text)
+    successions.announce(settings.key_folder)
+    successions.promote(settings.key_folder, until=now + timedelta(hours=1), at=now)
+    former = successions.old_key(settings.key_folder)
+    assert former
+    for _ in range(2):
+        identity.issue_secret(cast.counter, by=by, at=now)
+    worker = Worker(settings)
+    worker.end_keys()
+    assert (FormerSecret.objects.count(), successions.old_key(settings.key_folder)) == (1, former)
+    with clock.frozen(now + timedelta(days=7, seconds=1)):
+        worker.end_keys()
+        worker.end_keys()
+    assert (FormerSecret.objects.count(), successions.old_key(settings.key_folder)) == (0, None)
+    (entry,) = Entry.objects.filter(act="node.old_key_deleted")
+    assert (entry.subject_id, entry.details) == ("511600", {"key": former.public.ref})
+    assert Entry.objects.filter(act="application.former_secret_expired").count() == 1

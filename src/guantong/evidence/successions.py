@@ -6,7 +6,10 @@ and the former one is believed until a moment that the card tells, afterwards on
 Whoever held any earlier key can follow the chain of statements to the present one.
 """
 
-from collections.abc import Sequence
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -116,16 +119,50 @@ def promote(folder: Path, *, until: datetime, at: datetime) -> SigningKey:
 
     Every state that a crash leaves behind is that of before, which another call leads on, or that of after.
     """
-    present, following = read_key(folder / PRESENT), read_key(folder / NEXT)
-    told = introduce(present, following, at)
-    listed = [*_ended(folder, present), Succession(told.statement, clock.rfc3339(until))]
-    lines = b"".join(msgspec.json.encode(each) + b"\n" for each in listed[-MOST + 1 :])
-    durable.replace(folder / FORMER, lines)
-    (folder / OLD).unlink(missing_ok=True)
-    write_secret(folder / OLD, present.to_text)
-    (folder / NEXT).replace(folder / PRESENT)
-    durable.sync_folder(folder)
-    return following
+    with _alone(folder):
+        present, following = read_key(folder / PRESENT), read_key(folder / NEXT)
+        told = introduce(present, following, at)
+        listed = [*_ended(folder, present), Succession(told.statement, clock.rfc3339(until))]
+        lines = b"".join(msgspec.json.encode(each) + b"\n" for each in listed[-MOST + 1 :])
+        durable.replace(folder / FORMER, lines)
+        (folder / OLD).unlink(missing_ok=True)
+        write_secret(folder / OLD, present.to_text)
+        (folder / NEXT).replace(folder / PRESENT)
+        durable.sync_folder(folder)
+        return following
+
+
+def ended_old_key(folder: Path, *, at: datetime) -> VerifyKey | None:
+    """The public half of the former private key, if that still rests here although its overlap has ended."""
+    old = old_key(folder)
+    if old is None:
+        return None
+    ended = {each.key for each in own_keys(folder).former if clock.parse(each.until) < at}
+    return old.public if old.public in ended else None
+
+
+def forget_old_key(folder: Path, *, at: datetime) -> VerifyKey | None:
+    """Delete the former private key once its overlap has ended; its public half if that was done now.
+
+    A key that a change begins to put away meanwhile is another one, and stays.
+    """
+    with _alone(folder):
+        ended = ended_old_key(folder, at=at)
+        if ended is not None:
+            (folder / OLD).unlink()
+            durable.sync_folder(folder)
+        return ended
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else changes the node's keys meanwhile."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)  # the lock is given back, also by a crash
 
 
 def own_successions(folder: Path, *, at: datetime) -> list[Succession]:
@@ -161,7 +198,10 @@ class OwnRing(PresentRing):
 
 def old_key(folder: Path) -> SigningKey | None:
     """The former private key: what was sealed for it on its way here can still be opened."""
-    return read_key(folder / OLD) if (folder / OLD).exists() else None
+    try:
+        return read_key(folder / OLD)
+    except FileNotFoundError:
+        return None
 
 
 def _ended(folder: Path, present: SigningKey) -> list[Succession]:

@@ -39,6 +39,7 @@ ACTS: Final[Mapping[str, "StrOrPromise"]] = {
     "node.spread": _("passed a node on"),
     "message.dropped": _("dropped a message"),
     "message.retried": _("sent a message again"),
+    "node.old_key_deleted": _("deleted the node's former private key after its overlap"),
     "node.rejected": _("turned a node away"),
     "person.signed_in": _("signed in"),
     "person.suspended": _("took a log-in away"),

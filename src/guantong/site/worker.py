@@ -22,6 +22,7 @@ from guantong.federation import keyset, queries
 from guantong.federation.actions import (
     feed,
     joining,
+    keeping_keys,
     learning,
     messages,
     publishing,
@@ -82,6 +83,7 @@ class Worker:
                 ("standards", 15.0, self.tell_standards),
                 ("notices", 5.0, self.send_notices),
                 ("deadlines", 60.0, self.watch_deadlines),
+                ("keys", 60.0, self.end_keys),
                 ("imports", 1.0, self.take_in_files),
                 ("search", 0.3, self.keep_index),
                 ("lists", 1.0, self.keep_lists),
@@ -154,12 +156,16 @@ class Worker:
         standards.tell_standards(own=self._settings.node, by=self._by, at=clock.now())
 
     def watch_deadlines(self) -> None:
-        """Remind those whose decisions fall due, and tell the bureau of those that are late; end what is over."""
+        """Remind those whose decisions fall due, and tell the bureau of those that are late."""
         sharing_actions.watch_deadlines(by=self._by, at=clock.now())
         sharing_actions.keep_in_grace(by=self._by, at=clock.now())
         sharing_actions.watch_grants(by=self._by, at=clock.now())
         sharing_actions.watch_voices(by=self._by, at=clock.now())
+
+    def end_keys(self) -> None:
+        """Take away secrets of applications and the node's own former key when their overlap is over."""
         identity.end_overlaps(by=self._by, at=clock.now())
+        keeping_keys.forget_old_key(self._settings, by=self._by, at=clock.now())
 
     def keep_index(self) -> None:
         """Number what was published, also where there is no neighbour to push it to, and take it into the index."""
