@@ -38,14 +38,21 @@ class Department:
     hangs: bool = False
     body: bytes | None = None
     media_type: str = "application/json; charset=utf-8"
+    broken_off: int = 0
     people: list[dict[str, Any]] = field(default_factory=lambda: [PERSON])
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        message = await receive()
-        body = message.get("body", b"")
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.broken_off += 1
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode()))
-        self.seen.append(Seen(scope["method"], scope["raw_path"].decode(), query, headers, body))
+        self.seen.append(Seen(scope["method"], scope["raw_path"].decode(), query, headers, bytes(body)))
         if self.hangs:
             await asyncio.Event().wait()
         said = {"code": 0, "message": "ok", "internal": "secret", "data": self.people}

@@ -52,6 +52,8 @@ class Service(Statement, frozen=True):
     ``attempts`` counts the first one too; only operations that change nothing are tried again. After
     ``breaker_failures`` in a row an address rests for ``breaker_rest_s`` seconds. ``cache_s``: operation → seconds for
     which an answer may be given again. ``health``: a path that answers 200 while all is well; empty if there is none.
+    ``body_limit`` and ``answer_limit`` are in bytes; beyond what fits a call, they hold for bodies that pass whole and for
+    callers of the same node.
     """
 
     resource: str
@@ -59,6 +61,7 @@ class Service(Statement, frozen=True):
     timeout_ms: int = 5_000
     attempts: int = 2
     answer_limit: int = 4 << 20
+    body_limit: int = 128 << 10
     breaker_failures: int = 5
     breaker_rest_s: int = 10
     cache_s: dict[str, int] = msgspec.field(default_factory=dict)

@@ -157,6 +157,7 @@ def compiled_services() -> dict[str, Service]:
             timeout_ms=told.timeout_ms,
             attempts=told.attempts,
             answer_limit=told.answer_limit_kb * 1024,
+            body_limit=told.body_limit_kb * 1024,
             breaker_failures=told.breaker_failures,
             breaker_rest_s=told.breaker_rest_s,
             cache_s={name: each.cache_s for name, each in content.operations.items() if each.cache_s},

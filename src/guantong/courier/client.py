@@ -17,8 +17,9 @@ from pyreqwest.exceptions import RequestError, RequestTimeoutError
 from pyreqwest.http import Url
 from pyreqwest.response import BaseResponse
 
-from guantong.courier.connection import Broken, Connection, Parts, Reply, Sending, TooLarge
+from guantong.courier.connection import Broken, Connection, Reply, Sending, TooLarge
 from guantong.courier.errors import DestinationNotAllowed, PeerAnswerTooLarge, PeerTimedOut, PeerUnreachable
+from guantong.kit.parts import Parts
 
 # Shorter than the servers' keep-alive, so that a connection is never reused while its peer is closing it.
 IDLE_CONNECTION_S = 3

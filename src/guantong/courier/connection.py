@@ -5,24 +5,16 @@ which took longer than all the rest of a call that is passed on (decision 27).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
+from guantong.kit.errors import GuantongError
+from guantong.kit.parts import Parts
+
 LARGEST_HEAD = 64 * 1024
-
-
-class Parts(Protocol):
-    """A body that is not held in memory: how large it is, and its parts, from the beginning each time."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +160,9 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as fault:
             cause = fault.__context__
             self.is_idle = False
-            self._fail(cause if isinstance(cause, TooLarge) else Broken(began=True))
+            # What was raised while a part was taken is told as it is.
+            is_ours = isinstance(cause, TooLarge | GuantongError)
+            self._fail(cause if is_ours and cause is not None else Broken(began=True))
 
     # ── the parser ──
 

@@ -17,7 +17,8 @@ from guantong.bundle.types import Bundle
 from guantong.gateway.bodies import Body
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
-from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RouteLoop
+from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RequestMisshapen, RouteLoop
+from guantong.gateway.holding import Held, Holding
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
 from guantong.gateway.metrics import ANSWERED, Meters, mode_of
 from guantong.gateway.national import door as national
@@ -36,6 +37,7 @@ from guantong.gateway.tokens import Tokens
 from guantong.gateway.traces import Traces, Trail, traced
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import (
+    BodyTooLarge,
     Incoming,
     InternalFault,
     MethodNotAllowed,
@@ -45,6 +47,7 @@ from guantong.kit.asgi import (
     as_json,
 )
 from guantong.kit.errors import GuantongError
+from guantong.kit.http_signatures import check_content_digest
 from guantong.kit.tokens import TokenInvalid
 
 LONGEST_BUDGET_MS = 60_000
@@ -71,7 +74,7 @@ class Gateway:
     def __init__(
         self, *, node: str, signers: Signers, depot: Depot, callers: Callers, tokens: Tokens,
         convention: NationalDoor, ledger: Ledger,
-        switch: Switch, proofs: Proofs, readiness: Readiness, meters: Meters, traces: Traces,
+        switch: Switch, holding: Holding, proofs: Proofs, readiness: Readiness, meters: Meters, traces: Traces,
         budget_s: float = 5.0,
     ) -> None:  # fmt: skip
         self._node = node
@@ -82,6 +85,7 @@ class Gateway:
         self._depot = depot
         self._ledger = ledger
         self._switch = switch
+        self._holding = holding
         self._proofs = proofs
         self._readiness = readiness
         self._meters = meters
@@ -123,7 +127,9 @@ class Gateway:
         if trail is not None:
             self._traces.end(trail, call, mode, "" if said is ANSWERED else said)
         if self.is_draining:
-            answer = Outgoing(answer.status, answer.body, {**answer.headers, "connection": "close"})
+            answer = Outgoing(
+                answer.status, answer.body, {**answer.headers, "connection": "close"}, answer.held
+            )
         if "signature" in head.headers or "accept-signature" in head.headers:
             answer = self._signers.signed(answer, self._callers.request(head))
         return answer
@@ -136,7 +142,8 @@ class Gateway:
         elif head.path.partition("?")[0] == PROXY:
             serve = self._proxied
         elif head.path.startswith(PREFIX):
-            serve = self._service
+            deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
+            return await self._service(head, body, call, deadline, trail)
         if serve is not None:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             return await serve(Visit(head, await body.whole(deadline), call, deadline, trail))
@@ -178,14 +185,50 @@ class Gateway:
         asked = self._ledger.asked(call)
         return _told(call, await self._switch.answer(self._question(visit, asked, bundle)))
 
-    async def _service(self, visit: Visit) -> Outgoing:
+    async def _service(
+        self, head: Incoming, body: Body, call: str, deadline: float, trail: Trail | None
+    ) -> Outgoing:
         """A request to a department's own interface."""
         bundle = self._bundle()
-        name = await self._callers.application(visit.head, visit.body, bundle)
-        call = door.call_of(visit.head, visit.body, bundle, bundle.applications[name], visit.call)
-        asked = self._ledger.asked(call)
-        answered = await self._switch.answer(self._question(visit, asked, bundle))
-        return door.told(call, answered)
+        if body.length is None or body.length > door.LONGEST_BODY:
+            limit = door.body_limit(head, bundle)
+            # A secret shared with its nonce signs the body itself, and so waits for it.
+            waits = body.length is None and "x-client-id" in head.headers
+            if limit > door.LONGEST_BODY and not waits:
+                return await self._large(head, body, limit, call, deadline, trail)
+        visit = Visit(head, await body.whole(deadline), call, deadline, trail)
+        name = await self._callers.application(head, visit.body, bundle)
+        return await self._served_by_department(visit, visit.body, bundle, name)
+
+    async def _large(
+        self, head: Incoming, body: Body, limit: int, call: str, deadline: float, trail: Trail | None
+    ) -> Outgoing:
+        """The same with a body that memory is not for. Who sends it must be known before it is taken in."""
+        bundle = self._bundle()
+        if body.length is not None and body.length > limit:
+            raise BodyTooLarge(limit=limit)
+        name = await self._callers.application(head, None, bundle)
+        field = head.headers.get("content-digest", "")
+        held = self._holding.open(digests=tuple({"sha-512"} if "sha-512" in field else ()))
+        try:
+            async for part in body.parts(deadline, limit=limit):
+                held.keep(part)
+            if field:
+                check_content_digest(held.digests, field)
+            visit = Visit(head, b"", call, deadline, trail)
+            taken = held.small() if held.size <= door.LONGEST_BODY else held
+            return await self._served_by_department(visit, taken, bundle, name)
+        finally:
+            held.close()
+
+    async def _served_by_department(
+        self, visit: Visit, body: bytes | Held, bundle: Bundle, name: str
+    ) -> Outgoing:
+        call = door.call_of(visit.head, body, bundle, bundle.applications[name], visit.call)
+        question = self._question(visit, self._ledger.asked(call), bundle)
+        if isinstance(body, Held):
+            question = msgspec.structs.replace(question, body=body)
+        return door.told(call, await self._switch.answer(question))
 
     async def _refreshed(self, visit: Visit) -> Outgoing:
         """An application of the national platform's convention fetches its second secret."""
@@ -287,6 +330,8 @@ def _signed_call(sealed: bytes, bundle: Bundle) -> Call:
         raise CallNotProved from None
     if statement.kind != KIND:
         raise CallNotProved
+    if call.sent is not None and call.sent.digest is not msgspec.UNSET:
+        raise RequestMisshapen(where="a body that did not come along")
     return checked(call)
 
 

@@ -20,13 +20,15 @@ class Consumer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is sent to a department's own interface: parameters as the consumer names them, and the body.
 
-    ``body`` is JSON text, or base64 where the operation takes any body; ``type`` its media type.
+    ``body`` is JSON text, or base64 where the operation takes any body; ``type`` its media type. A body that is too large
+    to be part of a call is known by its ``digest`` (``sha-256:`` and hexadecimal) alone.
     """
 
     operation: str
     parameters: dict[str, str]
     body: str = ""
     type: str = ""
+    digest: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from guantong.bundle.directory import application_named, key_named, neighbour_key
 from guantong.bundle.types import Bundle
+from guantong.gateway.faults import RequestMisshapen
 from guantong.gateway.limits.counts import Counts, Want
 from guantong.gateway.relay import BUDGET, PATH
 from guantong.gateway.secrets import SharedSecrets
@@ -40,8 +41,11 @@ class Callers:
         self._secrets = secrets
         self._counts = counts
 
-    async def application(self, head: Incoming, body: bytes, bundle: Bundle) -> str:
-        """The application of this node that asks; the errors of kit.http_signatures, SignatureReplayed, TokenInvalid."""
+    async def application(self, head: Incoming, body: bytes | None, bundle: Bundle) -> str:
+        """The application of this node that asks; the errors of kit.http_signatures, SignatureReplayed, TokenInvalid.
+
+        ``body`` is None if it is too large to be there already; what is signed of it is then its ``Content-Digest``.
+        """
         scheme, _, token = head.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._tokens.holder(token.strip(), bundle)
@@ -67,12 +71,14 @@ class Callers:
         """The request as signatures see it."""
         return Request(head.method, self._url + head.path, head.headers)
 
-    async def _sharer(self, head: Incoming, body: bytes, bundle: Bundle) -> str:
+    async def _sharer(self, head: Incoming, body: bytes | None, bundle: Bundle) -> str:
         """Whose secret made ``x-signature``: the hexadecimal HMAC-SHA-256 over six lines, LF between.
 
         They are client id, timestamp (milliseconds), nonce, method, path with query, SHA-256 of the body (hexadecimal).
         The headers are those that Shandong's platform uses; that method, path and body are signed too is ours.
         """
+        if body is None:
+            raise RequestMisshapen(where="a body this large takes a token or a signature by RFC 9421")
         names = ("x-client-id", "x-timestamp", "x-nonce", "x-signature")
         name, timestamp, nonce, signature = (head.headers.get(one, "") for one in names)
         application = bundle.applications.get(name)
@@ -89,7 +95,7 @@ class Callers:
         return name
 
     async def _signer(
-        self, head: Incoming, body: bytes, find_key: Callable[[str], Verifier | None], *covering: str
+        self, head: Incoming, body: bytes | None, find_key: Callable[[str], Verifier | None], *covering: str
     ) -> str:
         verified = identify(self.request(head), body, find_key, covering=covering)
         await self._once(verified.keyid, verified.nonce or "", verified.created, WINDOW_S)

@@ -18,6 +18,7 @@ from guantong.evidence.successions import PRESENT, OwnRing, own_keys
 from guantong.gateway.app import Gateway
 from guantong.gateway.callers import Callers
 from guantong.gateway.draining import DrainingServer
+from guantong.gateway.holding import Holding
 from guantong.gateway.limits.counts import Counts
 from guantong.gateway.limits.limits import RULES, Limits
 from guantong.gateway.limits.redis import RedisCounts
@@ -62,6 +63,7 @@ class Parts:
     counts: Counts
     sources: Sources
     services: Services
+    holding: Holding
     courier: Courier
     meters: Meters
     traces: Traces
@@ -125,6 +127,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     courier = Courier([], timeout_s=60)
     relay = Relay(settings.node, key, courier)
     counts = counts_of(settings)
+    holding = Holding(settings.home / "run", settings.gateway_held_mb << 20)
     limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
     meters = Meters()
     traces = Traces(settings.otlp_url, settings.node, f"gateway-{number}")
@@ -142,7 +145,8 @@ def parts_of(settings: Settings, number: int) -> Parts:
         tokens=tokens,
         convention=national,
         ledger=ledger,
-        switch=Switch(settings.node, ledger, limits, sources, services, relay),
+        switch=Switch(settings.node, ledger, limits, sources, services, relay, holding),
+        holding=holding,
         proofs=Proofs(settings.node, settings.log_url, courier, relay),
         readiness=Readiness(settings.node, settings.spool_folder / f"gateway-{number}", ledger, counts),
         meters=meters,
@@ -150,7 +154,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
         budget_s=settings.call_budget_s,
     )
     return Parts(
-        gateway, depot, ledger, counts, sources, services, courier, meters, traces, settings.log_url,
+        gateway, depot, ledger, counts, sources, services, holding, courier, meters, traces, settings.log_url,
         settings.gateway_drain_s, key, ring,
     )  # fmt: skip
 

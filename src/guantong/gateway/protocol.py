@@ -21,12 +21,15 @@ from guantong.gateway.app import Gateway
 from guantong.gateway.bodies import AHEAD, Body
 from guantong.kit.asgi import LARGEST_BODY, Incoming, Outgoing, as_json
 from guantong.kit.errors import GuantongError
+from guantong.kit.parts import Parts
 
 LARGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 10.0
 KEEP_ALIVE_S = 30.0
 LINGER_S = 2.0
 """How long the rest of a body may take that nobody reads any more."""
+TAKEN_WITHIN_S = 30.0
+"""How long a client may take nothing of a large answer."""
 CONNECTIONS = 8_192
 NEVER = float("inf")
 
@@ -244,7 +247,13 @@ class Http11(asyncio.Protocol):
                 answer = as_json(fault.status, {"error": fault.as_json()}, {"connection": "close"})
             else:
                 answer = await self._gateway.serve(request.head, request.body)
-            await self._write(request, answer)
+            try:
+                await self._write(request, answer)
+            finally:
+                if answer.held is not None:
+                    answer.held.close()
+        except TimeoutError:
+            self._end(b"")  # it takes nothing any more
         except Exception as fault:
             # Nothing of ours should come here; the connection must not be left hanging all the same.
             logger.exception("an answer could not be written: %s", type(fault).__name__)
@@ -266,7 +275,22 @@ class Http11(asyncio.Protocol):
             # The rest of a small body is passed over; that of a large one is not worth the wait.
             request.keeps = False
         has_body = request.head.method != "HEAD" and answer.status not in WITHOUT_BODY
-        self._transport.write(self._head(request, answer) + (answer.body if has_body else b""))
+        if answer.held is None:
+            self._transport.write(self._head(request, answer) + (answer.body if has_body else b""))
+            return
+        self._transport.write(self._head(request, answer))
+        if has_body:
+            await self._write_parts(answer.held)
+
+    async def _write_parts(self, parts: Parts) -> None:
+        """A body that is not in memory, as fast as the client takes it."""
+        for part in parts:
+            while self._writable is not None and not self._is_ended:
+                async with asyncio.timeout(TAKEN_WITHIN_S):
+                    await self._writable
+            if self._is_ended:
+                return
+            self._transport.write(part)
 
     def _head(self, request: _Request, answer: Outgoing) -> bytes:
         lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
@@ -276,7 +300,8 @@ class Http11(asyncio.Protocol):
         if not len(lines) == text.count("\r") == text.count("\n"):
             raise ValueError("a header of more than one line")
         date = b"".join([b"%b: %b\r\n" % one for one in self._state.default_headers])
-        length = "" if answer.status in WITHOUT_BODY else f"content-length: {len(answer.body)}\r\n"
+        size = len(answer.body) if answer.held is None else answer.held.size
+        length = "" if answer.status in WITHOUT_BODY else f"content-length: {size}\r\n"
         # Never to be stored by anyone on the way.
         head = f"{_STATUS[answer.status]}{length}cache-control: no-store\r\n{text}"
         return b"%b%b\r\n" % (head.encode("latin-1"), date)

@@ -16,6 +16,7 @@ from guantong.courier.errors import PeerAnswerNotProved
 from guantong.gateway.answers import Answer, answer, items_needed
 from guantong.gateway.decide import Allow, Refuse, decide
 from guantong.gateway.faults import TimeIsUp
+from guantong.gateway.holding import Held, Holding
 from guantong.gateway.limits.limits import Limits
 from guantong.gateway.nonces import drawn
 from guantong.gateway.proving import prove_answer, prove_receipt, salted
@@ -35,7 +36,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
 
     ``arrived_as`` is this node's part if it is not the provider; ``sealed`` the call as its consumer's node
     signed it (empty while that is this node); ``path`` the nodes passed so far; ``deadline`` a moment of the
-    event loop's clock.
+    event loop's clock; ``body`` what is sent to a department's interface, if it is too large to be part of the call.
     """
 
     asked: Asked
@@ -45,16 +46,18 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     sealed: bytes = b""
     path: tuple[str, ...] = ()
     trail: Trail | None = None
+    body: Held | None = None
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """An answer with its proofs, all receipts as signed bytes."""
+    """An answer with its proofs, all receipts as signed bytes; and the body that it names, if that rests on disk."""
 
     answer: Answer
     salt: str
     receipt: bytes
     hops: tuple[bytes, ...] = ()
     countersign: bytes | None = None
+    held: Held | None = None
 
 
 class NotAnswered(Exception):
@@ -74,14 +77,16 @@ class Switch:
     """Answers calls by the bundle they came under."""
 
     def __init__(
-        self, node: str, ledger: Ledger, limits: Limits, sources: Sources, services: Services, relay: Relay
-    ) -> None:
+        self, node: str, ledger: Ledger, limits: Limits, sources: Sources, services: Services, relay: Relay,
+        holding: Holding,
+    ) -> None:  # fmt: skip
         self._node = node
         self._ledger = ledger
         self._limits = limits
         self._sources = sources
         self._services = services
         self._relay = relay
+        self._holding = holding
 
     async def answer(self, question: Question) -> Answered:
         """The answer to ``question``; NotAnswered with the reason and its receipt otherwise."""
@@ -121,30 +126,41 @@ class Switch:
     async def _provided(self, question: Question, allow: Allow, at: datetime) -> Answered:
         trail, began = question.trail, time_ns() if question.trail else 0
         name = "source" if question.asked.call.sent is None else "service"
+        held: Held | None = None
         try:
-            given, count = await self._found(question, allow)
-            await self._limits.delivered(allow.grant, count, at)
-        except GuantongError as fault:
+            try:
+                given, count, held = await self._found(question, allow)
+                await self._limits.delivered(allow.grant, count, at)
+            except GuantongError as fault:
+                if trail:
+                    trail.step(name, began, fault.code)
+                receipt = await self._left(question, "provider", _fault(allow, fault))
+                raise NotAnswered(fault, self._node, receipt) from None
             if trail:
-                trail.step(name, began, fault.code)
-            receipt = await self._left(question, "provider", _fault(allow, fault))
-            raise NotAnswered(fault, self._node, receipt) from None
-        if trail:
-            trail.step(name, began)
-        salt = drawn(16).hex()
-        digest = self._ledger.digest(salted(salt, canonical.dumps_typed(given)))
-        outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
-        return Answered(given, salt, await self._left(question, "provider", outcome))
+                trail.step(name, began)
+            salt = drawn(16).hex()
+            digest = self._ledger.digest(salted(salt, canonical.dumps_typed(given)))
+            outcome = Outcome("allow", allow.rule, answer=digest, rows=count)
+            return Answered(given, salt, await self._left(question, "provider", outcome), held=held)
+        except BaseException:
+            if held is not None:
+                held.close()  # nobody will be given it
+            raise
 
-    async def _found(self, question: Question, allow: Allow) -> tuple[Answer, int]:
+    async def _found(self, question: Question, allow: Allow) -> tuple[Answer, int, Held | None]:
         """What the department's system gives to the call, as far as it is granted, and of how many rows it is."""
         call, salt = question.asked.call, self._ledger.mask_salt(allow.grant.id)
         if call.sent is not None:
             service = question.bundle.services.get(call.resource)
             if service is None:
                 raise SourceUnavailable(resource=call.resource)
-            return await answer_of(self._services, service, call, call.sent, allow, salt, question.deadline)
-        return answer(call, allow, await self._rows(question, allow), salt)
+            # Between nodes an answer travels with its proofs, in one piece.
+            room = self._holding if question.arrived_as == "consumer" else None
+            return await answer_of(
+                self._services, service, call, call.sent, allow, salt, question.deadline,
+                body=question.body, room=room,
+            )  # fmt: skip
+        return *answer(call, allow, await self._rows(question, allow), salt), None
 
     async def _rows(self, question: Question, allow: Allow) -> list[Row]:
         call, bundle = question.asked.call, question.bundle

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from guantong.kit.errors import GuantongError
+from guantong.kit.parts import Parts
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -87,11 +88,12 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """An answer before it is signed."""
+    """An answer before it is signed. ``held`` is its body instead of ``body``, where that is too large for memory."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
+    held: Parts | None = None
 
 
 def incoming(scope: Scope) -> Incoming:

@@ -30,15 +30,19 @@ class SignatureReplayed(GuantongError):
 
 def identify(
     request: Request,
-    body: bytes,
+    body: bytes | None,
     find_key: Callable[[str], Verifier | None],
     *,
     covering: Collection[str] = (),
 ) -> Verified:
-    """Whose signature ``request`` bears, and that it is good. That its nonce is new is the caller's to see to."""
+    """Whose signature ``request`` bears, and that it is good. That its nonce is new is the caller's to see to.
+
+    ``body`` is None if it is still on its way; then the caller sees to its digest too, which is signed all the same.
+    """
     required = ["@method", *covering]
     if body or request.method != "GET":
-        http_signatures.check_content_digest(body, request.headers.get("content-digest"))
+        if body is not None:
+            http_signatures.check_content_digest(body, request.headers.get("content-digest"))
         required.append("content-digest")
     now = clock.millis() // 1000
     verified = http_signatures.verify(request, find_key, required=required, at=now, window_s=WINDOW_S)
@@ -97,9 +101,10 @@ def sign_answer(response: Response, key: SigningKey, keyid: str) -> dict[str, st
 
 def bound(answer: Outgoing, request: Request, key: SigningKey, keyid: str) -> Outgoing:
     """``answer`` with the digest of its body, and the signature that binds it to ``request``."""
-    headers = {**answer.headers, "content-digest": content_digest(answer.body)}
+    digest = answer.held.content_digest if answer.held is not None else content_digest(answer.body)
+    headers = {**answer.headers, "content-digest": digest}
     signature = sign_answer(Response(answer.status, headers, request), key, keyid)
-    return Outgoing(answer.status, answer.body, {**headers, **signature})
+    return Outgoing(answer.status, answer.body, {**headers, **signature}, answer.held)
 
 
 def check_answer(response: Response, key: Verifier, keyid: str, *, at: int | None = None) -> None:

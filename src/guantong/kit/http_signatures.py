@@ -209,14 +209,15 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{to_base64(hashlib.sha256(body).digest())}:"
 
 
-def check_content_digest(body: bytes, field: str | None) -> None:
-    """:class:`ContentDigestWrong` unless ``field`` names ``body`` by SHA-256 or SHA-512."""
+def check_content_digest(body: bytes | Mapping[str, bytes], field: str | None) -> None:
+    """:class:`ContentDigestWrong` unless ``field`` names ``body`` (or has its digests) by SHA-256 or SHA-512."""
     known = 0
     for member in (field or "").split(","):
         name, _, value = member.strip().partition("=")
         if name not in _DIGESTS:
             continue
-        expected = f":{to_base64(_DIGESTS[name](body).digest())}:"
+        digest = _DIGESTS[name](body).digest() if isinstance(body, bytes) else body.get(name, b"")
+        expected = f":{to_base64(digest)}:"
         if not hmac.compare_digest(value.encode(), expected.encode()):
             raise ContentDigestWrong
         known += 1

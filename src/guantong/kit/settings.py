@@ -87,6 +87,8 @@ class Settings:
     gateway_workers: int = 1
     # Seconds within which a gateway process that is told to stop finishes what is on its way; what takes longer is cut off.
     gateway_drain_s: float = 8.0
+    # Megabytes of disk that each gateway process may take for bodies too large for memory, while they pass through.
+    gateway_held_mb: int = 1024
     # Port at which Prometheus reads the gateway's metrics; 0 means nowhere. Never the public one.
     metrics_port: int = 0
     # Address on which that port listens.
@@ -230,6 +232,12 @@ class Settings:
             0.1 <= self.gateway_drain_s <= 300,
             "应为 0.1 至 300 秒",
             "0.1 to 300 seconds",
+        )
+        yield (
+            "gateway_held_mb",
+            1 <= self.gateway_held_mb <= 1 << 20,
+            "应为 1 至 1048576",
+            "1 to 1048576 are possible",
         )
         is_own = 0 <= self.metrics_port <= 65535 and self.metrics_port not in self._ports()
         yield "metrics_port", is_own, "应为 0 或一个独用的端口", "0 or a port of its own is wanted"

@@ -14,7 +14,8 @@ NUMBERS: Final[Mapping[str, tuple[int, int, str, str]]] = {
     "attempts": (1, 5, "尝试次数", "the attempts"),
     "breaker_failures": (1, 100, "连续失败次数", "the failures in a row"),
     "breaker_rest_s": (1, 600, "暂停秒数", "the seconds of rest"),
-    "answer_limit_kb": (1, 32_768, "最大响应（KB）", "the largest answer (KB)"),
+    "answer_limit_kb": (1, 1_048_576, "最大响应（KB）", "the largest answer (KB)"),
+    "body_limit_kb": (1, 1_048_576, "最大请求体（KB）", "the largest request body (KB)"),
 }
 """The numbers of the page: least, most, and what they are called."""
 

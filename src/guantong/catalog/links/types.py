@@ -21,14 +21,16 @@ _Header = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 class ServiceTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a department's interface is asked; the meanings are those of :class:`guantong.bundle.services.Service`.
 
-    ``answer_limit_kb`` counts 1,024 bytes as one. An answer is held whole, with its receipt, before it leaves.
+    ``answer_limit_kb`` and ``body_limit_kb`` count 1,024 bytes as one. An answer is held whole, with its receipt, before
+    it leaves: in memory, or on disk where it is large and passes unread.
     """
 
     timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 5_000
     attempts: Annotated[int, msgspec.Meta(ge=1, le=5)] = 2
     breaker_failures: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
     breaker_rest_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 10
-    answer_limit_kb: Annotated[int, msgspec.Meta(ge=1, le=32_768)] = 4_096
+    answer_limit_kb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 4_096
+    body_limit_kb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 128
     response_headers: Annotated[list[_Header], msgspec.Meta(max_length=20)] = []
 
 

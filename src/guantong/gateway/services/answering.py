@@ -12,6 +12,7 @@ from guantong.courier.client import Reply
 from guantong.gateway.answers import Answer
 from guantong.gateway.call import Call, Sent
 from guantong.gateway.decide import Allow
+from guantong.gateway.holding import Held, Holding
 from guantong.gateway.services.calling import SAFE, Services
 from guantong.gateway.services.documents import AnswerMisshapen, rows_of, shown
 from guantong.gateway.sources.lookup import Row, SourceUnavailable
@@ -22,26 +23,33 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 async def answer_of(
-    services: Services, service: Service, call: Call, sent: Sent, allow: Allow, salt: bytes, deadline: float
-) -> tuple[Answer, int]:
-    """The answer to ``sent``, filtered and masked, and of how many rows it is.
+    services: Services, service: Service, call: Call, sent: Sent, allow: Allow, salt: bytes, deadline: float,
+    *, body: Held | None = None, room: Holding | None = None,
+) -> tuple[Answer, int, Held | None]:  # fmt: skip
+    """The answer to ``sent``, filtered and masked, of how many rows it is, and its body if that rests in ``room``.
 
     Status, media type and told headers are the service's own. Raises what :meth:`Services.ask` raises, TooManyRows.
     """
     operation = allow.resource.operations[sent.operation]
-    reply, headers = await services.ask(service, operation, sent, deadline)
+    passes = operation.answer == "whole"
+    reply, headers, held = await services.ask(
+        service, operation, sent, deadline, body=body, room=room if passes else None
+    )
+    if held is not None:
+        told: Answer = {"status": reply.status, "headers": headers, "digest": held.digest, "size": held.size}
+        return told, 1, held
     if reply.status >= 500:
         raise SourceUnavailable(resource=call.resource)
-    if operation.answer == "whole" and reply.status < 300:
-        body = base64.b64encode(reply.body).decode()
-        return _answer(reply.status, headers, body, is_base64=True), 1
+    if passes and reply.status < 300:
+        text = base64.b64encode(reply.body).decode()
+        return _answer(reply.status, headers, text, is_base64=True), 1, None
     if not reply.body or not _is_json(reply):
         if reply.status < 300 and reply.body:
             raise AnswerMisshapen(resource=call.resource)
         # A refusal in prose or HTML may hold anything; its status says enough.
-        return _answer(reply.status, {}, "", is_base64=False), 0
+        return _answer(reply.status, {}, "", is_base64=False), 0, None
     left, rows = shown(_document(reply, call.resource), operation, allow, salt)
-    return _answer(reply.status, headers, _encode(left).decode(), is_base64=False), rows
+    return _answer(reply.status, headers, _encode(left).decode(), is_base64=False), rows, None
 
 
 async def looked_up(
@@ -55,7 +63,7 @@ async def looked_up(
     parameters = {
         parameter: call.keys[one.item] for parameter, one in operation.parameters.items() if one.item
     }
-    reply, _ = await services.ask(service, operation, Sent(name, parameters), deadline)
+    reply, _, _ = await services.ask(service, operation, Sent(name, parameters), deadline)
     if reply.status == 404:
         return []
     if reply.status != 200:

@@ -21,6 +21,7 @@ from guantong.courier.client import Courier, Reply
 from guantong.courier.errors import DestinationNotAllowed, PeerAnswerTooLarge, PeerTimedOut, PeerUnreachable
 from guantong.gateway.call import Sent
 from guantong.gateway.faults import RequestMisshapen, TimeIsUp
+from guantong.gateway.holding import Held, Holding
 from guantong.gateway.services.answers import NEVER, is_tellable
 from guantong.gateway.services.documents import AnswerMisshapen
 from guantong.gateway.services.endpoints import Endpoint, Endpoints
@@ -30,8 +31,13 @@ from guantong.gateway.sources.lookup import SourceUnavailable
 SAFE = frozenset({"GET", "HEAD"})
 UNWELL = frozenset({502, 503, 504})
 CACHED_BYTES = 32 << 20
+IN_ONE = 32 << 20
+"""The largest answer that is held in memory, as one that is looked into must be."""
 HEALTH_EVERY_S = 5.0
 HEALTH_WITHIN_S = 2.0
+
+# Path with query, headers, body.
+_Request = tuple[str, dict[str, str], "bytes | Held"]
 
 # Of the answer's own headers these are told; a service may have more told by its binding, but never these.
 ALWAYS = ("content-type",)
@@ -62,22 +68,25 @@ class Services:
         self._kept_bytes = 0
 
     async def ask(
-        self, service: Service, operation: Operation, sent: Sent, deadline: float
-    ) -> tuple[Reply, dict[str, str]]:
-        """The service's own answer and those of its headers that may be told.
+        self, service: Service, operation: Operation, sent: Sent, deadline: float,
+        *, body: Held | None = None, room: Holding | None = None,
+    ) -> tuple[Reply, dict[str, str], Held | None]:  # fmt: skip
+        """The service's own answer, those of its headers that may be told, and its body if that rests in ``room``.
 
-        Raises SourceUnavailable, TimeIsUp, AnswerMisshapen, RequestMisshapen.
+        ``body`` is what is sent if it is too large to be part of the call. Without ``room``, an answer is held in memory.
+        Raises SourceUnavailable, TimeIsUp, AnswerMisshapen, RequestMisshapen, NoRoomForBody.
         """
         lasts_s = service.cache_s.get(sent.operation, 0) if operation.method in SAFE else 0
         key = (service.resource, sent.operation, msgspec.json.encode(sent, order="sorted"))
-        reply = self._given_before(key) if lasts_s else None
+        reply, held = self._given_before(key) if lasts_s else None, None
         if reply is None:
-            reply = await self._asked(service, operation, sent, deadline)
-            if lasts_s and reply.status == 200:
+            request = _request(operation, sent, body)
+            reply, held = await self._asked(service, operation, request, deadline, room)
+            if lasts_s and reply.status == 200 and held is None:
                 self._keep(key, reply, lasts_s)
         told = {*ALWAYS, *(name.lower() for name in service.response_headers)}
         given = {name: value for name, value in reply.headers.items() if name in told}
-        return reply, {name: value for name, value in given.items() if is_tellable(name, value)}
+        return reply, {name: value for name, value in given.items() if is_tellable(name, value)}, held
 
     @property
     def opened(self) -> dict[str, Endpoints]:
@@ -100,17 +109,21 @@ class Services:
             await one.courier.close()
         self._open.clear()
 
-    async def _asked(self, service: Service, operation: Operation, sent: Sent, deadline: float) -> Reply:
+    async def _asked(
+        self, service: Service, operation: Operation, request: _Request, deadline: float, room: Holding | None
+    ) -> tuple[Reply, Held | None]:
         opened = self._open.get(service.resource)
         if opened is None or opened.service != service:
             opened = await self._opened(service)
-        path, headers, body = _request(operation, sent)
+        path, headers, body = request
         fault: Exception | None = None
         attempts = service.attempts if operation.method in SAFE else 1
         for endpoint in islice(opened.endpoints.ready(), attempts):
             left = min(deadline - asyncio.get_running_loop().time(), service.timeout_ms / 1000)
             if left <= 0:
                 raise TimeIsUp(resource=service.resource)
+            held = room.open() if room is not None else None
+            is_given = False
             try:
                 reply = await opened.courier.send(
                     operation.method,
@@ -118,16 +131,23 @@ class Services:
                     headers={**headers, **opened.headers},
                     body=body,
                     timeout_s=left,
+                    keep=held.keep if held is not None else None,
+                    max_body=service.answer_limit if held is not None else min(service.answer_limit, IN_ONE),
                 )
+                if reply.status not in UNWELL:
+                    opened.endpoints.went_well(endpoint)
+                    is_given = held is not None and not held.is_small and reply.status < 300
+                    if held is not None and not is_given:
+                        reply = Reply(reply.status, reply.headers, held.small())
+                    return reply, held if is_given else None
+                fault = None
             except (PeerUnreachable, PeerTimedOut) as failed:
                 fault = failed
             except PeerAnswerTooLarge:
                 raise AnswerMisshapen(resource=service.resource) from None
-            else:
-                if reply.status not in UNWELL:
-                    opened.endpoints.went_well(endpoint)
-                    return reply
-                fault = None
+            finally:
+                if held is not None and not is_given:
+                    held.close()
             opened.endpoints.failed(endpoint)
         if isinstance(fault, PeerTimedOut):
             raise TimeIsUp(resource=service.resource)
@@ -212,7 +232,7 @@ def json_members(text: str) -> dict[str, Any]:
     return value
 
 
-def _request(operation: Operation, sent: Sent) -> tuple[str, dict[str, str], bytes]:
+def _request(operation: Operation, sent: Sent, held: Held | None) -> _Request:
     """Path with query, headers and body, in the service's own names."""
     declared = operation.parameters
     given = {name: (declared[name], value) for name, value in sent.parameters.items() if name in declared}
@@ -224,7 +244,7 @@ def _request(operation: Operation, sent: Sent) -> tuple[str, dict[str, str], byt
         (one.sent_as or name).lower(): value for name, (one, value) in given.items() if one.where == "header"
     }
     headers = {name: value for name, value in headers.items() if name not in NEVER}
-    body = body_of(operation, sent)
-    if body:
+    body = body_of(operation, sent) if held is None else held
+    if held is not None or body:
         headers["content-type"] = sent.type if operation.body == "whole" else "application/json"
     return path + (f"?{urlencode(query)}" if query else ""), headers, body

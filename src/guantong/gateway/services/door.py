@@ -15,6 +15,7 @@ from guantong.bundle.services import Operation
 from guantong.bundle.types import Application, Bundle, Grant, Resource
 from guantong.gateway.call import Call, Consumer, Sent
 from guantong.gateway.faults import RequestMisshapen
+from guantong.gateway.holding import Held
 from guantong.gateway.messages import checked
 from guantong.gateway.nonces import drawn
 from guantong.gateway.services.answers import PRIVATE
@@ -25,6 +26,7 @@ from guantong.gateway.traces import traced
 from guantong.kit import clock, envelope
 from guantong.kit.asgi import Incoming, Outgoing
 from guantong.kit.canonical import to_base64
+from guantong.kit.errors import GuantongError
 
 PREFIX = "/v1/services/"
 LONGEST_BODY = 128 * 1024
@@ -32,10 +34,43 @@ LONGEST_BODY = 128 * 1024
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}(; ?[A-Za-z0-9=._ -]{1,60})?")
 
 
-def call_of(head: Incoming, body: bytes, bundle: Bundle, application: Application, call: str) -> Call:
+def call_of(head: Incoming, body: bytes | Held, bundle: Bundle, application: Application, call: str) -> Call:
     """The call that a request to a service is. PathRefused, QueryRefused, Refusal, RequestMisshapen and the like."""
-    raw, _, query = head.path.partition("?")
-    segments = segments_of(raw[len(PREFIX) - 1 :])
+    grant, resource, name, values = _meant(head, bundle)
+    operation = resource.operations[name]
+    _, _, query = head.path.partition("?")
+    parameters = {**values, **_queried(operation, query), **_told(operation, head)}
+    if isinstance(body, Held):
+        sent = Sent(name, parameters, "", _type(head), body.digest)
+    else:
+        sent = Sent(name, parameters, _body(operation, body), _type(head) if body else "")
+    return service_call(
+        application,
+        grant,
+        resource,
+        sent,
+        call=call,
+        purpose=text_of(head, "guantong-purpose") or grant.purpose,
+        case=text_of(head, "guantong-case"),
+        trace=text_of(head, "guantong-trace") or traced(head.headers),
+    )
+
+
+def body_limit(head: Incoming, bundle: Bundle) -> int:
+    """How large the body of this request may be: more than a call holds only where it passes whole, on this node."""
+    try:
+        _, resource, name, _ = _meant(head, bundle)
+    except GuantongError:
+        return LONGEST_BODY  # it will be refused for that, when it is known who asks
+    service = bundle.services.get(resource.code)
+    if service is None or resource.node != bundle.node or resource.operations[name].body != "whole":
+        return LONGEST_BODY
+    return max(service.body_limit, LONGEST_BODY)
+
+
+def _meant(head: Incoming, bundle: Bundle) -> tuple[Grant, Resource, str, dict[str, str]]:
+    """The grant, the resource, the operation and the values of its path that a request names."""
+    segments = segments_of(head.path.partition("?")[0][len(PREFIX) - 1 :])
     if not segments:
         raise refusals.GrantUnknown(grant="")
     grant = bundle.grants.get(segments[0])
@@ -45,18 +80,7 @@ def call_of(head: Incoming, body: bytes, bundle: Bundle, application: Applicatio
     if resource is None:
         raise refusals.ResourceUnknown(resource=grant.resource)
     name, values = matched(resource.operations, head.method, segments[1:], resource=resource.code)
-    operation = resource.operations[name]
-    parameters = {**values, **_queried(operation, query), **_told(operation, head)}
-    return service_call(
-        application,
-        grant,
-        resource,
-        Sent(name, parameters, _body(operation, body), _type(head, body)),
-        call=call,
-        purpose=text_of(head, "guantong-purpose") or grant.purpose,
-        case=text_of(head, "guantong-case"),
-        trace=text_of(head, "guantong-trace") or traced(head.headers),
-    )
+    return grant, resource, name, values
 
 
 def service_call(
@@ -102,13 +126,16 @@ def fields_of(operation: Operation, grant: Grant, resource: Resource) -> list[st
 
 def told(call: Call, answered: Answered) -> Outgoing:
     """The answer as the service gave it, with the receipt beside it."""
-    answer = answered.answer
-    text = cast("str", answer["body"])
-    body = base64.b64decode(text) if answer["is_base64"] else text.encode()
+    answer, held = answered.answer, answered.held
+    if held is None:
+        text = cast("str", answer["body"])
+        body = base64.b64decode(text) if answer["is_base64"] else text.encode()
+    else:
+        body = b""
     # What a department sends is data: no browser is to guess anything else from it.
     safe = {"x-content-type-options": "nosniff"}
     headers = {**cast("dict[str, str]", answer["headers"]), **safe, **evidence(call, answered)}
-    return Outgoing(cast("int", answer["status"]), body, headers)
+    return Outgoing(cast("int", answer["status"]), body, headers, held)
 
 
 def evidence(call: Call, answered: Answered) -> dict[str, str]:
@@ -159,8 +186,8 @@ def _body(operation: Operation, body: bytes) -> str:
         raise RequestMisshapen(where="a body that is not UTF-8") from None
 
 
-def _type(head: Incoming, body: bytes) -> str:
-    given = head.headers.get("content-type", "") if body else ""
+def _type(head: Incoming) -> str:
+    given = head.headers.get("content-type", "")
     if given and not _TYPE.fullmatch(given):
         raise RequestMisshapen(where="content-type")
     return given
