@@ -19,7 +19,7 @@ from guantong.kit import clock
 from guantong.kit.settings import Settings
 from guantong.sharing import actions
 from guantong.sharing.models import Grant
-from guantong.sharing.samples import national_sample, samples, service_sample
+from guantong.sharing.samples import national_samples, samples, service_sample
 from guantong.sharing.types import Narrowing
 from guantong.site.node import node_settings
 from tests.cast import NODE, assemble, need, publish_permits
@@ -76,8 +76,10 @@ def test_from_the_departments_interface_to_a_programmers_call(tmp_path: Path) ->
                 url = here.url
                 told = service_sample(grant.terms, gateway_url=url).replace("…", PERSON)
                 by_token = ran(["sh", "interface.sh"], told, tmp_path / "token", secret)
-                java = national_sample(grant.terms, gateway_url=url, rid=cast.counter.rid, sid=grant.sids[0])
-                java = java.replace("\\u2026", PERSON)
+                programs = national_samples(
+                    grant.terms, gateway_url=url, rid=cast.counter.rid, sid=grant.sids[0]
+                )
+                java = programs["Java"].replace("\\u2026", PERSON)
                 by_convention = ran(["java", "NationalCall.java"], java, tmp_path / "java", secret)
                 query = samples(grant.terms, gateway_url=url, mode="query")["curl · OAuth 2.0"].replace(
                     "…", PERSON

@@ -16,7 +16,7 @@ from tests.gateway.test_services import OPERATIONS
 from tests.gateway.town import PEOPLE, Station, Town, built
 
 from guantong.bundle.services import Service
-from guantong.sharing.samples import LANGUAGES, national_sample, samples, service_sample
+from guantong.sharing.samples import LANGUAGES, NATIONAL, national_samples, samples, service_sample
 
 pytestmark = pytest.mark.town
 COMMANDS = {
@@ -73,12 +73,77 @@ async def ran(folders: Town, work: Path, command: list[str], text: str) -> Any:
     return json.loads(out)
 
 
-async def test_the_national_sample_runs_as_it_stands(folders: Town, tmp_path: Path) -> None:
-    told = national_sample(terms(), gateway_url=folders.city.url, rid=cast.RID, sid=cast.S_RESIDENCE)
-    filled = told.replace("\\u2026", PEOPLE[0][0])
-    answer = await ran(folders, tmp_path / "programmer", ["java", "NationalCall.java"], filled)
+BY_CONVENTION = {"Java": ["java", "NationalCall.java"], "curl": ["sh", "national.sh"]}
+
+
+def national(url: str, language: str, **changes: Any) -> str:
+    told = national_samples(terms(**changes), gateway_url=url, rid=cast.RID, sid=cast.S_RESIDENCE)[language]
+    return told.replace("\\u2026", PEOPLE[0][0]).replace("…", PEOPLE[0][0])
+
+
+@pytest.mark.parametrize("language", list(NATIONAL))
+async def test_a_national_sample_runs_as_it_stands(folders: Town, tmp_path: Path, language: str) -> None:
+    command, work = BY_CONVENTION[language], tmp_path / "programmer"
+    for program in (command[0], "curl", "openssl"):
+        assert shutil.which(program), f"{program} is missing: sh deploy/servers.sh fetches it"
+    answer = await ran(folders, work, command, national(folders.city.url, language))
     assert answer["code"] == "0", answer
-    assert answer["data"], answer
+    assert answer["data"][0]["name"] == PEOPLE[0][1], answer
+    left = {path.name for path in work.iterdir()}
+    assert left == {command[1], "application.key", "application.secret"}, "no secret left"
+
+
+@pytest.mark.parametrize("language", list(NATIONAL))
+async def test_a_national_sample_asks_for_one_of_several_operations(
+    folders: Town, tmp_path: Path, language: str
+) -> None:
+    operations = msgspec.to_builtins(OPERATIONS)
+    content = {"lookups": [["id_number"]], "operations": operations}
+    async with open_for_business() as department:
+        serve_by(folders.city, department.url)
+        told = national(folders.city.url, language, resource_content=content)
+        answer = await ran(folders, tmp_path / "programmer", BY_CONVENTION[language], told)
+    assert answer["data"][0]["xm"] == PERSON["xm"], answer
+
+
+async def test_the_curl_sample_says_what_the_gateway_said(folders: Town, tmp_path: Path) -> None:
+    work = tmp_path / "programmer"
+    lay(folders, work, "national.sh", national(folders.city.url, "curl"))
+    (work / "application.secret").write_text("another secret\n")
+    with processes.gateway(folders.city):
+        process = await asyncio.create_subprocess_exec(
+            "sh", "national.sh", cwd=work, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+    assert process.returncode == 1
+    assert json.loads(out)["error"]["code"] == "sign_not_right"
+
+
+async def test_the_curl_sample_shows_no_secret_among_the_processes(folders: Town, tmp_path: Path) -> None:
+    """Every command line that it starts, by what the shell says of itself."""
+    work = tmp_path / "programmer"
+    lay(folders, work, "national.sh", national(folders.city.url, "curl"))
+    with processes.gateway(folders.city):
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-x", "national.sh", cwd=work,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, commands = await process.communicate()
+    assert json.loads(out)["code"] == "0"
+    assert b"openssl dgst" in commands, "what is started is seen"
+    assert b"-K " in commands
+    assert folders.keys.secret.encode() not in commands
+
+
+def serve_by(city: Station, url: str) -> None:
+    """The city's residence is served by the interface at ``url``."""
+    reached_at(city, url)
+    resource = msgspec.structs.replace(city.bundle.resources[cast.RESIDENCE], operations=OPERATIONS)
+    service = Service(resource=cast.RESIDENCE, source="registry")
+    city.publish(
+        services={cast.RESIDENCE: service}, bindings={},
+        resources={**city.bundle.resources, cast.RESIDENCE: resource},
+    )  # fmt: skip
 
 
 async def test_the_interfaces_sample_runs_as_it_stands(folders: Town, tmp_path: Path) -> None:
@@ -87,14 +152,7 @@ async def test_the_interfaces_sample_runs_as_it_stands(folders: Town, tmp_path: 
     told = service_sample(terms(resource_content=content), gateway_url=folders.city.url)
     assert service_sample(terms(), gateway_url=folders.city.url) == ""
     async with open_for_business() as department:
-        city = folders.city
-        reached_at(city, department.url)
-        resource = msgspec.structs.replace(city.bundle.resources[cast.RESIDENCE], operations=OPERATIONS)
-        service = Service(resource=cast.RESIDENCE, source="registry")
-        city.publish(
-            services={cast.RESIDENCE: service}, bindings={},
-            resources={**city.bundle.resources, cast.RESIDENCE: resource},
-        )  # fmt: skip
+        serve_by(folders.city, department.url)
         answer = await ran(
             folders, tmp_path / "programmer", ["sh", "interface.sh"], told.replace("…", PERSON["sfzh"])
         )

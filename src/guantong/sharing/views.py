@@ -19,7 +19,7 @@ from guantong.pages.lists import answer_list
 from guantong.sharing import actions, queries
 from guantong.sharing.forms import NarrowingForm
 from guantong.sharing.models import OPEN, Agreement, Grant, GrantChange, GrantState, Request, RequestState
-from guantong.sharing.samples import national_sample, samples, service_sample
+from guantong.sharing.samples import national_samples, samples, service_sample
 from guantong.sharing.types import BATCHES, OPEN_LIMITS
 from guantong.sharing.usage import usage_of
 
@@ -171,17 +171,20 @@ def _changes(grant: Grant, labels: dict[str, str]) -> list[tuple[GrantChange, li
     ]
 
 
-def _other_samples(grant: Grant, gateway_url: str) -> list[tuple[str, str]]:
+def _other_samples(grant: Grant, gateway_url: str) -> list[tuple[str, dict[str, str]]]:
     """Programs for the department's own interface, and by the national convention: where the grant can be called."""
     if not gateway_url or "query" not in grant.terms["modes"]:
         return []
-    found = [(gettext("the department's interface"), service_sample(grant.terms, gateway_url=gateway_url))]
+    interface = service_sample(grant.terms, gateway_url=gateway_url)
+    found = [(gettext("the department's interface"), {"curl": interface})] if interface else []
     codes = [each["code"] for each in grant.terms["applications"]]
     application = Application.objects.filter(code__in=codes).exclude(rid="").first()
     if application and grant.sids:
-        text = national_sample(grant.terms, gateway_url=gateway_url, rid=application.rid, sid=grant.sids[0])
-        found.append((gettext("the national platform's convention"), text))
-    return [(title, text) for title, text in found if text]
+        programs = national_samples(
+            grant.terms, gateway_url=gateway_url, rid=application.rid, sid=grant.sids[0]
+        )
+        found.append((gettext("the national platform's convention"), programs))
+    return found
 
 
 def _open_limits(grant: Grant) -> list[tuple[str, Any, int, int | None]]:

@@ -33,7 +33,7 @@ public class NationalCall {
         }
         HttpRequest request = HttpRequest.newBuilder(URI.create(URL + "/httpproxy" + query))
             .header("gjgxjhpt_rid", RID).header("gjgxjhpt_sid", SID).header("gjgxjhpt_rtime", time)
-            .header("gjgxjhpt_sign", sign(secret, SID + RID + time)).GET().build();
+            .header("gjgxjhpt_sign", sign(secret, SID + RID + time))@OPERATION@.GET().build();
         System.out.println(HTTP.send(request, BodyHandlers.ofString()).body());
     }
 

@@ -17,6 +17,9 @@ LANGUAGES = {
 }
 """The language, and the file that holds its sample: marks in it like ``@URL@`` are replaced."""
 
+NATIONAL = {"curl": "national.sh", "Java": "NationalCall.java"}
+"""The same for the national platform's convention."""
+
 
 def samples(terms: dict[str, Any], *, gateway_url: str, mode: str) -> dict[str, str]:
     """A whole program per language that makes one call under the grant with these terms."""
@@ -43,21 +46,35 @@ def samples(terms: dict[str, Any], *, gateway_url: str, mode: str) -> dict[str, 
     return {language: _filled(file, marks) for language, file in LANGUAGES.items()}
 
 
-def national_sample(terms: dict[str, Any], *, gateway_url: str, rid: str, sid: str) -> str:
-    """A whole Java program that asks by the national platform's convention."""
-    operation = _safe_operation(terms)
+def national_samples(terms: dict[str, Any], *, gateway_url: str, rid: str, sid: str) -> dict[str, str]:
+    """A whole program per language that asks by the national platform's convention."""
+    named, operation = _safe_operation(terms)
     if operation:
         names = [name for name, one in operation.get("parameters", {}).items() if one.get("required")]
     else:
         names = (terms["resource_content"].get("lookups") or [[]])[0]
-    pairs = ", ".join(f"{{{json.dumps(name)}, {json.dumps('…')}}}" for name in names)
     marks = {"@URL@": gateway_url.rstrip("/"), "@RID@": rid, "@SID@": sid}
-    return _filled("NationalCall.java", marks).replace("@PARAMETERS@", pairs)
+    more = {
+        "Java": (
+            ", ".join(f"{{{json.dumps(name)}, {json.dumps('…')}}}" for name in names),
+            f'\n            .header("guantong-operation", {json.dumps(named)})' if named else "",
+        ),
+        "curl": (
+            "".join(f" \\\n  --data-urlencode {_written(f'{name}=…', '.sh')}" for name in names),
+            f" \\\n  --header {_written(f'guantong-operation: {named}', '.sh')}" if named else "",
+        ),
+    }
+    return {
+        language: _filled(file, marks)
+        .replace("@PARAMETERS@", more[language][0])
+        .replace("@OPERATION@", more[language][1])
+        for language, file in NATIONAL.items()
+    }
 
 
 def service_sample(terms: dict[str, Any], *, gateway_url: str) -> str:
     """A whole curl program that asks the department's own interface; empty if it has nothing that only reads."""
-    operation = _safe_operation(terms)
+    _, operation = _safe_operation(terms)
     if not operation:
         return ""
     path, query = operation["path"], []
@@ -74,9 +91,10 @@ def service_sample(terms: dict[str, Any], *, gateway_url: str) -> str:
     return _filled("interface.sh", marks)
 
 
-def _safe_operation(terms: dict[str, Any]) -> Mapping[str, Any] | None:
+def _safe_operation(terms: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The first operation that only reads, by its name; empty if there is none."""
     operations = terms["resource_content"].get("operations") or {}
-    return next((each for each in operations.values() if each["method"] == "GET"), None)
+    return next(((name, each) for name, each in operations.items() if each["method"] == "GET"), ("", {}))
 
 
 def _filled(file: str, marks: dict[str, str]) -> str:
