@@ -96,8 +96,10 @@ def _inspect(value: Any) -> None:
 
 
 def _inspect_structure(value: Any) -> None:
-    """A structure is an object of its fields; the encoder sorts them too."""
+    """A structure is an object of its fields, those that are not set left out; the encoder does so too."""
     if not isinstance(value, msgspec.Struct):
         raise NotCanonical(why=f"a value of type {type(value).__name__}")
     for name in value.__struct_fields__:
-        _inspect(getattr(value, name))
+        part = getattr(value, name)
+        if part is not msgspec.UNSET:
+            _inspect(part)
