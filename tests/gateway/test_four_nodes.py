@@ -175,7 +175,7 @@ async def test_too_many_nodes_are_refused(four: Town) -> None:
 
     switch.answer = travelled
     heard = await ask(four)
-    assert (heard.status, heard.code, heard.json["node"]) == (502, "route_loop", COUNTY)
+    assert (heard.status, heard.code, heard.json["node"]) == (502, "route_too_long", COUNTY)
     assert four.city.receipts() == []
 
 

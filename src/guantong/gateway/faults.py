@@ -33,12 +33,21 @@ class NoRoute(GuantongError):
 
 
 class RouteLoop(GuantongError):
-    """The call came back to a node it had passed, or passed too many."""
+    """The call came back to a node it had passed, or says that it passed more than any may."""
 
     code = "route_loop"
     status = 502
-    zh = "调用在节点之间循环或经过的节点过多：{path}。"
-    en = "The call goes round in circles or through too many nodes: {path}."
+    zh = "调用在节点之间循环：{path}。"
+    en = "The call goes round in circles: {path}."
+
+
+class RouteTooLong(GuantongError):
+    """The call would have to pass more nodes than it may; no tree of governments is that deep."""
+
+    code = "route_too_long"
+    status = 502
+    zh = "调用经过的节点超过 {most} 个：{path}。"
+    en = "The call would pass more than {most} nodes: {path}."
 
 
 class RelayNotOnRoute(GuantongError):

@@ -13,7 +13,7 @@ from guantong.bundle.types import Bundle
 from guantong.courier.client import Courier, Reply
 from guantong.courier.errors import PeerAnswerNotProved, PeerTimedOut
 from guantong.gateway.call import KIND, Call
-from guantong.gateway.faults import NoRoute, PeerRefused, RouteLoop
+from guantong.gateway.faults import NoRoute, PeerRefused, RouteLoop, RouteTooLong
 from guantong.gateway.messages import NOTHING, PeerAnswer, PeerRefusal, read
 from guantong.gateway.traces import HEADER, Trail
 from guantong.kit import clock, envelope, http_signatures
@@ -25,6 +25,7 @@ from guantong.kit.suites import SigningKey
 BUDGET = "guantong-budget-ms"
 PATH = "guantong-path"
 LONGEST_PATH = 6
+"""Nodes that a call may pass on its way to its provider's, the consumer's own among them."""
 COVERED = ("@method", "@path", "content-digest", BUDGET, PATH)
 COVERED_WITHOUT_BODY = ("@method", "@path", BUDGET, PATH)
 
@@ -64,7 +65,7 @@ class Relay:
     ) -> PeerAnswer:  # fmt: skip
         """Send ``call`` towards the node ``to`` and return what comes back.
 
-        Raises PeerSaidNo, NoRoute, RouteLoop, PeerAnswerNotProved and the courier's errors.
+        Raises PeerSaidNo, NoRoute, RouteLoop, RouteTooLong, PeerAnswerNotProved and the courier's errors.
         """
         body = sealed or envelope.seal(KIND, call.as_body(), self._key)
         began = time_ns() if trail else 0
@@ -98,8 +99,10 @@ class Relay:
         if peer is None or key is None:
             raise NoRoute(node=to)
         passed = (*path, self._node)
-        if peer in passed or len(passed) > LONGEST_PATH:
+        if peer in passed:
             raise RouteLoop(path=",".join(passed))
+        if len(passed) > LONGEST_PATH:
+            raise RouteTooLong(path=",".join(passed), most=LONGEST_PATH)
         left_ms = int((deadline - asyncio.get_running_loop().time()) * 1000)
         budget_ms = left_ms - margin_ms(left_ms)
         if budget_ms <= 0:
