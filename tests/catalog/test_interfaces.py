@@ -345,9 +345,9 @@ def test_how_an_interface_is_asked_is_said_on_the_page() -> None:
             wrong = client.post(page, {**place, "save": "1", "timeout_ms": "1"})
             assert wrong.status_code == 422
             for name, value, words in (
-                ("answer_limit_kb", "0", "最大响应（KB）应为 1 至 32768 的整数"),
-                ("answer_limit_kb", "40000", "最大响应（KB）应为 1 至 32768 的整数"),
-                ("answer_limit_kb", "4 MB", "最大响应（KB）应为 1 至 32768 的整数"),
+                ("answer_limit_kb", "0", "最大响应（KB）应为 1 至 1048576 的整数"),
+                ("answer_limit_kb", "1048577", "最大响应（KB）应为 1 至 1048576 的整数"),
+                ("answer_limit_kb", "4 MB", "最大响应（KB）应为 1 至 1048576 的整数"),
                 ("attempts", "9", "尝试次数应为 1 至 5 的整数"),
                 ("response_headers", "X_Y", "响应头最多 20 个"),
             ):

@@ -47,6 +47,8 @@ from guantong.kit.suites import SigningKey, suite
 POLL_S = 0.2
 TELL_S = 0.5
 FIRST_S = 0.01
+LARGEST_ANSWER = 8 << 20
+"""What another node may answer: 4 MB of a department's, as base64 and with its proofs, fit."""
 BACKLOG = 2048
 SHORTEST_SUBJECT_KEY = 32
 
@@ -124,7 +126,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     )
     sources = Sources(lambda: read_secrets(settings.home / "sources.json"))
     services = Services(lambda: read_secrets(settings.home / "sources.json"))
-    courier = Courier([], timeout_s=60)
+    courier = Courier([], timeout_s=60, max_body=LARGEST_ANSWER)
     relay = Relay(settings.node, key, courier)
     counts = counts_of(settings)
     holding = Holding(settings.home / "run", settings.gateway_held_mb << 20)

@@ -144,6 +144,7 @@ class Ledger:
         self._mask_salts: dict[str, bytes] = {}
         self._gathered: list[_Leaving] = []
         self._in_flight = 0
+        self._is_writing = False
         self._is_stale = False
         self.refusals = Tally()
         """Refusals by the rule that refused."""
@@ -208,7 +209,7 @@ class Ledger:
         leaving = _Leaving(written, loop.create_future())
         # Nothing is awaited between taking the number and gathering: order on disk is chain order.
         self._gathered.append(leaving)
-        if len(self._gathered) == 1:
+        if len(self._gathered) == 1 and not self._is_writing:
             # Once this turn of the loop is over: what is written within it shares one signature.
             loop.call_soon(self._sign)
         self._in_flight += 1
@@ -222,7 +223,10 @@ class Ledger:
         return leaving.signed
 
     def _sign(self) -> None:
-        """Sign what was gathered, and hand it to the spool in the same order."""
+        """Sign what was gathered, and hand it to the spool in the same order.
+
+        While a batch is being written the next one gathers: it could not be written sooner, so nobody waits for it.
+        """
         gathered, self._gathered = self._gathered, []
         for start in range(0, len(gathered), batches.LARGEST):
             part = gathered[start : start + batches.LARGEST]
@@ -230,6 +234,13 @@ class Ledger:
             for raw, one in zip(raws, part, strict=True):
                 one.signed = raw
             self._spool.append_together(raws, [one.durable for one in part])
+        self._is_writing = True
+        gathered[-1].durable.add_done_callback(self._go_on)
+
+    def _go_on(self, _: "asyncio.Future[None]") -> None:
+        self._is_writing = False
+        if self._gathered:
+            self._sign()
 
     def _refresh(self) -> None:
         """After a failed write the chains are what the disk says, not what memory hoped."""
