@@ -77,8 +77,11 @@ class Services:
         Raises SourceUnavailable, TimeIsUp, AnswerMisshapen, RequestMisshapen, NoRoomForBody.
         """
         lasts_s = service.cache_s.get(sent.operation, 0) if operation.method in SAFE else 0
-        key = (service.resource, sent.operation, msgspec.json.encode(sent, order="sorted"))
-        reply, held = self._given_before(key) if lasts_s else None, None
+        reply: Reply | None = None
+        held: Held | None = None
+        if lasts_s:
+            key = (service.resource, sent.operation, msgspec.json.encode(sent, order="sorted"))
+            reply = self._given_before(key)
         if reply is None:
             request = _request(operation, sent, body)
             reply, held = await self._asked(service, operation, request, deadline, room)

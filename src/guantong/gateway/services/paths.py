@@ -4,7 +4,9 @@ Everything that two servers might read differently is refused, not repaired: enc
 backslashes, semicolons, percent signs that survive decoding.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from guantong.bundle.services import Operation
@@ -13,6 +15,9 @@ from guantong.kit.errors import GuantongError
 MOST_SEGMENTS = 32
 LONGEST = 2048
 _SAFE = "-._~!$&'()*+,=:@"
+_DOTS = frozenset({".", ".."})
+_IS_PLAIN = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]+").fullmatch
+"""A segment that is the same however it is written."""
 
 
 class PathRefused(GuantongError):
@@ -60,7 +65,7 @@ def segments_of(raw: str) -> tuple[str, ...]:
 
 def written(segments: Sequence[str]) -> str:
     """The one way in which these segments are written."""
-    return "/" + "/".join(quote(segment, safe=_SAFE) for segment in segments)
+    return "/" + "/".join([one if _IS_PLAIN(one) else quote(one, safe=_SAFE) for one in segments])
 
 
 def matched(
@@ -86,7 +91,7 @@ def matched(
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """The path that ``template`` becomes with these values, in the one way of writing it. PathRefused."""
-    return written([_plain(values[name]) if (name := _name(part)) else part for part in _parts(template)])
+    return written([_plain(values[name]) if name else part for name, part in _parts(template)])
 
 
 def query_of(text: str) -> dict[str, str]:
@@ -106,6 +111,8 @@ def query_of(text: str) -> dict[str, str]:
 
 
 def _segment(part: str) -> str:
+    if _IS_PLAIN(part) and part not in _DOTS:
+        return part
     try:
         text = unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError:
@@ -114,7 +121,7 @@ def _segment(part: str) -> str:
 
 
 def _plain(text: str) -> str:
-    if not text or text in {".", ".."}:
+    if not text or text in _DOTS:
         raise PathRefused(why_zh="空段或点段", why_en="an empty or dot segment")
     if not text.isprintable() or any(mark in text for mark in "/\\%;?#"):
         raise PathRefused(why_zh="含有不允许的字符", why_en="a character that is not allowed")
@@ -126,17 +133,16 @@ def _values(template: str, segments: Sequence[str]) -> dict[str, str] | None:
     if len(parts) != len(segments):
         return None
     values = {}
-    for part, segment in zip(parts, segments, strict=True):
-        if name := _name(part):
+    for (name, part), segment in zip(parts, segments, strict=True):
+        if name:
             values[name] = segment
         elif part != segment:
             return None
     return values
 
 
-def _parts(template: str) -> list[str]:
-    return [part for part in template.split("/") if part]
-
-
-def _name(part: str) -> str:
-    return part[1:-1] if part.startswith("{") and part.endswith("}") else ""
+@lru_cache(maxsize=4096)
+def _parts(template: str) -> tuple[tuple[str, str], ...]:
+    """The parts of a template, each with the name of the parameter that stands there (empty: none)."""
+    parts = [part for part in template.split("/") if part]
+    return tuple((part[1:-1] if part.startswith("{") and part.endswith("}") else "", part) for part in parts)
