@@ -35,6 +35,9 @@ confirm(Node.objects.get(code=argument), by=SYSTEM, at=clock.now())
 class RealNode:
     """One node in a folder of its own; on SQLite, or in a database of its own on a PostgreSQL server."""
 
+    module = "guantong"
+    """What its parts are started by."""
+
     def __init__(self, folder: Path, code: str, *, postgresql_url: str = "") -> None:
         """Prepare keys and database; nothing runs yet."""
         self.code, self.home = code, folder / code
@@ -98,7 +101,7 @@ class RealNode:
         for part in parts or ("web", "work"):
             with (self.home / f"{part}.out").open("ab") as out:
                 self.running[part] = subprocess.Popen(
-                    [sys.executable, "-m", "guantong", part],
+                    [sys.executable, "-m", self.module, part],
                     env=self.environment,
                     cwd=ROOT,
                     stdout=out,
