@@ -7,20 +7,27 @@ import re
 import signal
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from tests.gateway import cast, processes
+from tests.gateway.test_national import Client
 from tests.gateway.test_processes import children
 from tests.gateway.test_tokens import given
 from tests.gateway.test_traces import Collector
 from tests.gateway.test_traces import collector as collector  # noqa: PLC0414 - a fixture
 from tests.gateway.town import PEOPLE, Town, built, far, listening, query, until
 
+from guantong.bundle.overlaps import entry
+from guantong.kit import clock
+from guantong.kit.shared_secrets import digest_of
+
 pytestmark = pytest.mark.town
 PASSWORD = "Secret-Password-4711"
 COOKIE = "session=Secret-Cookie-0815"
+FORMER = "Former-Secret-of-an-application-2342"
 
 
 @pytest.fixture
@@ -30,9 +37,12 @@ async def folders(tmp_path: Path) -> AsyncIterator[Town]:
     await town.courier.close()
 
 
-def secrets_of(town: Town, token: str) -> dict[str, str]:
+def secrets_of(town: Town, token: str, seconds: list[str]) -> dict[str, str]:
     """What may stand nowhere: a name for each, and the text."""
-    found = {"application secret": town.keys.secret, "token": token, "password": PASSWORD, "cookie": COOKIE}
+    found = {f"second secret {number}": second for number, second in enumerate(seconds)} | {
+        "former secret": FORMER
+    }
+    found |= {"application secret": town.keys.secret, "token": token, "password": PASSWORD, "cookie": COOKIE}
     found |= {f"private key of {code}": key.to_text().split()[-1] for code, key in town.keys.nodes.items()}
     found["private key of the application"] = town.keys.application.to_text().split()[-1]
     for station in town.stations.values():
@@ -78,12 +88,32 @@ def shown(pid: int) -> Iterator[tuple[str, bytes]]:
             yield f"{one}/{name}", Path(f"/proc/{one}/{name}").read_bytes()
 
 
+def overlapping(town: Town) -> None:
+    """The school's application has a former secret that is good for an hour more."""
+    now = town.city.bundle.applications[cast.ENROLMENT]
+    until = clock.rfc3339(clock.now() + timedelta(hours=1))
+    name, former = entry(now, digest=digest_of(FORMER), until=until)
+    held = {cast.ENROLMENT: town.keys.secret, name: FORMER}
+    (town.city.home / "keys/applications.json").write_text(json.dumps(held))
+    town.city.publish(applications={cast.ENROLMENT: now, name: former})
+
+
+async def called_by_convention(town: Town, key: str) -> str:
+    """A call by the national platform's convention; the second secret that it was signed with."""
+    client = Client(town, key=key)
+    assert (await client.refresh()).status == 200
+    assert (await client.ask(path=f"?id_number={PEOPLE[0][0]}")).status == 200
+    assert (await client.ask(path=f"?id_number={PEOPLE[0][0]}", sign="AAAA")).status == 401
+    return client.secret
+
+
 async def test_no_secret_stands_in_what_the_town_writes_and_shows(
     folders: Town, collector: Collector
 ) -> None:
     with listening() as place:
         port = place.getsockname()[1]
     city = folders.city
+    overlapping(folders)
     sources = json.loads((city.home / "sources.json").read_text())
     broken = f"postgresql://guantong:{PASSWORD}@127.0.0.1:1/guantong"
     how = {"GUANTONG_OTLP_URL": collector.url, "PYTHONASYNCIODEBUG": "1", "GUANTONG_TEST_DEBUG": "1"}
@@ -96,6 +126,7 @@ async def test_no_secret_stands_in_what_the_town_writes_and_shows(
         ) as supervisor,
     ):
         token = await given(folders)
+        seconds = [await called_by_convention(folders, key) for key in (folders.keys.secret, FORMER)]
         cookie = {"cookie": COOKIE}
         assert (await folders.ask("/v1/query", query(), headers=cookie)).status == 200
         assert (await folders.ask("/v1/query", far(), headers=cookie)).status == 200
@@ -113,7 +144,7 @@ async def test_no_secret_stands_in_what_the_town_writes_and_shows(
         bound = {cast.RESIDENCE: cast.binding(cast.RESIDENCE, "postgresql")}
         city.publish(bindings=bound)
         await until(lambda: 'guantong_bundle_sequence{process="gateway-0-' in scraped(port) and all(
-            number == "2.0" for number in re.findall(r"guantong_bundle_sequence\{[^}]*\} (\S+)", scraped(port))))  # fmt: skip
+            number == "3.0" for number in re.findall(r"guantong_bundle_sequence\{[^}]*\} (\S+)", scraped(port))))  # fmt: skip
         assert (await folders.ask("/v1/query", query())).code == "source_unavailable"
         os.kill(children(supervisor.pid)[-1], signal.SIGKILL)
         os.kill(children(supervisor.pid)[-2], signal.SIGABRT)
@@ -125,7 +156,7 @@ async def test_no_secret_stands_in_what_the_town_writes_and_shows(
     said |= {"traces": "".join(collector.texts).encode(), **dict(written(folders))}
     assert collector.texts
     assert any("/spool/" in place and b"guantong/receipt" in text for place, text in said.items())
-    secrets = secrets_of(folders, token)
+    secrets = secrets_of(folders, token, seconds)
     assert leaks(secrets, said) == set()
     for name, secret in secrets.items():
         for way in spoken(secret):
