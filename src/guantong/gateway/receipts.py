@@ -32,6 +32,8 @@ from guantong.kit.suites import SigningKey, Suite
 
 KIND = "guantong/receipt@v1"
 ALERT = "guantong/alert@v1"
+TURNS = 8
+"""Turns of the event loop whose receipts are signed together, as long as each brings some."""
 
 Role = Literal["provider", "relay", "consumer"]
 
@@ -210,8 +212,7 @@ class Ledger:
         # Nothing is awaited between taking the number and gathering: order on disk is chain order.
         self._gathered.append(leaving)
         if len(self._gathered) == 1 and not self._is_writing:
-            # Once this turn of the loop is over: what is written within it shares one signature.
-            loop.call_soon(self._sign)
+            loop.call_soon(self._gather, 0, 0)
         self._in_flight += 1
         try:
             await leaving.durable
@@ -221,6 +222,14 @@ class Ledger:
         finally:
             self._in_flight -= 1
         return leaving.signed
+
+    def _gather(self, before: int, turns: int) -> None:
+        """Sign as soon as a turn of the event loop has brought no more receipts, or after :data:`TURNS` of them."""
+        count = len(self._gathered)
+        if count > before and turns < TURNS:
+            asyncio.get_running_loop().call_soon(self._gather, count, turns + 1)
+        elif count:
+            self._sign()
 
     def _sign(self) -> None:
         """Sign what was gathered, and hand it to the spool in the same order.
@@ -239,8 +248,7 @@ class Ledger:
 
     def _go_on(self, _: "asyncio.Future[None]") -> None:
         self._is_writing = False
-        if self._gathered:
-            self._sign()
+        self._gather(0, 0)
 
     def _refresh(self) -> None:
         """After a failed write the chains are what the disk says, not what memory hoped."""
