@@ -1,5 +1,7 @@
 """The figures of docs/performance.md: ``python -m tests.risk.figures [towns [size…]]``, towns as ``1-3``; 0: speed only.
 
+``python -m tests.risk.figures other 1-3``: the towns of the second, independent model (:mod:`tests.risk.other_town`).
+
 False alerts a day in an ordinary month of a hundred grants; the attacks found, and after how many of their calls; by
 size. Speed: receipts a second judged from a database, everything included (SQLite in memory, one process).
 """
@@ -8,6 +10,7 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -19,7 +22,8 @@ if __name__ == "__main__":
 
 from django.test.utils import setup_databases, teardown_databases
 from tests.risk.attacks import every
-from tests.risk.running import found_by, watched
+from tests.risk.other_town import EXPECTED_UNSEEN, OtherTown, wrongs
+from tests.risk.running import found_by, is_new, watched
 from tests.risk.traffic import Town
 
 from guantong.gateway.steps import Steps
@@ -64,6 +68,27 @@ def attacked(seeds: Sequence[int], size: float) -> None:
             else ""
         )
         print(f"  {times}/{len(seeds)}  {name}: {share}")
+
+
+def independent(seeds: Sequence[int]) -> None:
+    """False alerts by rule, and who was found by any alert that the same town without wrongs does not have."""
+    found: dict[str, int] = {}
+    a_day = []
+    for seed in seeds:
+        raised = watched(OtherTown(seed)).raised
+        a_day.append(len(raised) / OtherTown(seed).days)
+        rules = Counter(each.signal.rule for each in raised)
+        print(f"town {seed}: {a_day[-1]:.2f} false alerts a day: "
+              + ", ".join(f"{rule} {n}" for rule, n in rules.most_common()))  # fmt: skip
+        town = OtherTown(seed)
+        wrong = wrongs(town, seed)
+        with_wrongs = watched(town, wrong).raised
+        for attack in wrong:
+            found[attack.name] = found.get(attack.name, 0) + is_new(attack, with_wrongs, raised)
+    print(f"mean {statistics.mean(a_day):.2f}, median {statistics.median(a_day):.2f}, most {max(a_day):.2f} a day; "
+          f"{sum(found.values())} of {len(found) * len(seeds)} found")  # fmt: skip
+    for name, times in found.items():
+        print(f"  {times}/{len(seeds)}  {name}{' (not expected)' if name in EXPECTED_UNSEEN else ''}")
 
 
 def speed(count: int) -> None:
@@ -113,6 +138,10 @@ def receipt(number: int, fact: Fact) -> Receipt:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["other"]:
+        first, _, last = (sys.argv[2] if len(sys.argv) > 2 else "1-3").partition("-")
+        independent(range(int(first), int(last or first) + 1))
+        return
     first, _, last = (sys.argv[1] if len(sys.argv) > 1 else "1-3").partition("-")
     seeds = range(int(first), int(last or first) + 1) if first != "0" else ()
     kept = setup_databases(verbosity=0, interactive=False)

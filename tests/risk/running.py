@@ -1,18 +1,20 @@
 """Made-up traffic through the rules, without a database: what is raised, when, and merged as the platform merges it."""
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
+import msgspec
 from tests.risk.attacks import Attack
 from tests.risk.traffic import Town
 
 from guantong.kit.workdays import is_workday
 from guantong.risk.book import Book, News
 from guantong.risk.defaults import shipped
-from guantong.risk.merging import continues
+from guantong.risk.merging import continues, family_of
 from guantong.risk.persons import Person, Persons, is_look, least_of
 from guantong.risk.rulebook import Rules
-from guantong.risk.types import Fact, Signal
+from guantong.risk.types import SEVERITIES, Fact, Signal
 
 
 @dataclass
@@ -51,11 +53,13 @@ class Watch:
     def _take(self, batch: list[Fact], *, judged: bool, keys: set[str] | None) -> None:
         news: News = self.book.take(batch)
         seen = self._look(batch)
+        # Everybody is judged, so that what hardly anybody reaches is known.
+        told = self.persons.judge(seen, self.rules)
         if keys is not None:
             news = {key: days for key, days in news.items() if key[1] in keys}
-            seen = {subject: days for subject, days in seen.items() if subject in keys}
+            told = [signal for signal in told if signal.subject in keys]
         if judged:
-            for signal in self.book.judge(news, self.rules) + self.persons.judge(seen, self.rules):
+            for signal in self.book.judge(news, self.rules) + told:
                 self._raise(signal, batch[-1].at)
         self.persons.trim()
 
@@ -77,7 +81,21 @@ class Watch:
             if same and continues(signal, known.since, known.until):
                 known.until = max(known.until, signal.until)
                 return
+        if any(self._says_the_same(known, signal) for known in self.raised):
+            return
         self.raised.append(Raised(signal, at, signal.since, signal.until))
+
+    def _says_the_same(self, known: Raised, signal: Signal) -> bool:
+        """As the platform: a pull in an hour is one of the day and the week too, if that is as severe."""
+        if known.signal.key != signal.key or known.since >= signal.until or known.until <= signal.since:
+            return False
+        one, other = self._terms[known.signal.rule], self._terms[signal.rule]
+        severe = SEVERITIES.index(one["severity"]) <= SEVERITIES.index(other["severity"])
+        return severe and family_of(one) == family_of(other)
+
+    @cached_property
+    def _terms(self) -> dict[str, dict[str, Any]]:
+        return {rule.code: msgspec.to_builtins(rule) for rule in self.rules.general}
 
 
 def watched(town: Town, attacks: list[Attack] = []) -> Watch:  # noqa: B006 - never changed
@@ -106,3 +124,15 @@ def found_by(attack: Attack, raised: list[Raised]) -> list[Raised]:
         and attack.begins <= each.at <= ends
     ]
     return sorted(hits, key=lambda each: each.at)
+
+
+def is_new(attack: Attack, raised: list[Raised], otherwise: list[Raised]) -> bool:
+    """Whether anything about an attack's keys was raised while it lasted that is not raised without it, by whatever rule."""
+    ends = attack.facts[-1].at + 3600
+    known = {(each.signal.rule, each.signal.key, each.since // 24) for each in otherwise}
+    return any(
+        not attack.keys.isdisjoint({each.signal.key, each.signal.subject})
+        and attack.begins <= each.at <= ends
+        and (each.signal.rule, each.signal.key, each.since // 24) not in known
+        for each in raised
+    )

@@ -17,6 +17,7 @@ from guantong.risk import actions, queries
 from guantong.risk.actions import raising
 from guantong.risk.errors import CursorMoved
 from guantong.risk.models import DayOfUse, Finding, Reading
+from guantong.risk.persons import Peaks
 from guantong.risk.watching import Watcher
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +118,7 @@ def test_two_workers_do_not_judge_twice(desk: Desk) -> None:
     desk.arrive(bulk(desk))
     desk.judge()
     with pytest.raises(CursorMoved):
-        actions.keep([], [], before=0, after=1, by=SYSTEM, at=NOON)
+        actions.keep([], [], Peaks(), before=0, after=1, by=SYSTEM, at=NOON)
 
 
 def test_the_order_of_arrival_does_not_matter(desk: Desk) -> None:
@@ -182,7 +183,7 @@ def test_a_false_alarm_teaches_until_a_day(desk: Desk) -> None:
 
     def again(days: int) -> int:
         at = NOON + timedelta(days=days)
-        desk.arrive([desk.call(at - timedelta(seconds=n), rows=100) for n in range(40)])
+        desk.arrive([desk.call(at - timedelta(seconds=n), rows=100 * days) for n in range(40)])
         desk.judge(at)
         return Finding.objects.count()
 
@@ -253,3 +254,32 @@ def test_old_days_go(desk: Desk) -> None:
     actions.tend(by=SYSTEM, at=NOON + timedelta(days=1))
     kept = DayOfUse.objects.filter(scope="grant").order_by("day")
     assert [bool(each.detail) for each in kept] == [False, True]
+
+
+def test_a_list_that_is_run_now_and_then_is_no_news_the_third_time(desk: Desk) -> None:
+    def run(days: int) -> list[Receipt]:
+        at = NOON - timedelta(days=days)
+        return [desk.call(at + timedelta(seconds=n), case="", rows=1) for n in range(900)]
+
+    desk.arrive(run(60) + run(31))
+    desk.judge()
+    first = Finding.objects.count()
+    assert first
+    desk.arrive(run(0))
+    desk.judge()
+    assert Finding.objects.count() == first
+    # Three times as much is news all the same.
+    desk.arrive([desk.call(NOON + timedelta(seconds=n), case="", rows=4) for n in range(900)])
+    desk.judge()
+    assert Finding.objects.count() > first
+
+
+def test_a_list_that_is_run_on_sunday_nights_is_not_odd_for_ever(desk: Desk) -> None:
+    night = (NOON - timedelta(days=30)).replace(hour=18, minute=0)
+
+    def odd(days: int) -> int:
+        desk.arrive([desk.call(night + timedelta(days=days, seconds=n)) for n in range(400)])
+        desk.judge()
+        return Finding.objects.filter(rule="odd_hours").count()
+
+    assert (odd(0), odd(10), odd(20), odd(29)) == (1, 2, 2, 2)

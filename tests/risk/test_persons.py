@@ -17,7 +17,7 @@ from guantong.notices.models import Notice
 from guantong.risk import persons, queries, reading
 from guantong.risk.defaults import shipped
 from guantong.risk.models import Finding, Reading
-from guantong.risk.persons import Person, Persons, affairs, judge_person
+from guantong.risk.persons import Peaks, Person, Persons, affairs, judge_person
 from guantong.risk.rulebook import Rules
 from guantong.risk.types import Fact
 from guantong.risk.watching import Watcher
@@ -168,7 +168,10 @@ def test_whoever_is_always_looked_up_by_many_is_no_news() -> None:
     ]  # fmt: skip
 
     def told(facts: list[Fact]) -> set[str]:
-        return {signal.rule for signal in judge_person("firm", Person(facts), [town.month], Rules(shipped()))}
+        return {
+            signal.rule
+            for signal in judge_person("firm", Person(facts), [town.month], Rules(shipped()), Peaks())
+        }
 
     assert "followed_week" in told(week)
     assert "followed_week" not in told([*before, *week])
@@ -177,10 +180,10 @@ def test_whoever_is_always_looked_up_by_many_is_no_news() -> None:
 def test_a_late_call_counts_in_the_weeks_after_it() -> None:
     town = Town(1)
     plan, day = town.plans[0], town.month
-    person = Person(call(plan, (day + n % 3 + 1) * 24 + 9, n, subject="x", case="") for n in range(11))
-    assert judge_person("x", person, person.days, rules()) == []
+    person = Person(call(plan, (day + n % 3 + 1) * 24 + 9, 310 * n, subject="x", case="") for n in range(11))
+    assert judge_person("x", person, person.days, rules(), Peaks()) == []
     person.add(call(plan, (day - 1) * 24 + 9, 1, subject="x", case=""))
-    found = judge_person("x", person, [day - 1], rules())
+    found = judge_person("x", person, [day - 1], rules(), Peaks())
     assert "watched_week" in {signal.rule for signal in found}
 
 
@@ -206,11 +209,67 @@ def test_grants_of_one_organisation_are_one_organisation() -> None:
 def test_a_rule_that_is_off_is_silent_and_one_grant_may_have_it_otherwise() -> None:
     town = Town(1)
     plan, day = town.plans[0], town.month
-    person = Person([call(plan, day * 24 + 9, n, subject="x", case="") for n in range(14)])
+    person = Person(
+        [call(plan, day * 24 + 9 + n // 10, 310 * (n % 10), subject="x", case="") for n in range(14)]
+    )
     (rule,) = (each for each in shipped() if each.code == "watched_day")
-    assert judge_person("x", person, [day], Rules([rule]))
+    assert judge_person("x", person, [day], Rules([rule]), Peaks())
     off = type(rule)(**{**{name: getattr(rule, name) for name in rule.__struct_fields__}, "is_on": False})
-    assert not judge_person("x", person, [day], Rules([off]))
-    assert not judge_person("x", person, [day], Rules([rule], {plan.grant: {rule.code: off}}))
-    assert judge_person("x", person, [day], Rules([rule], {"another": {rule.code: off}}))
-    assert judge_person("x", person, [day], Rules([off], {plan.grant: {rule.code: rule}}))
+    assert not judge_person("x", person, [day], Rules([off]), Peaks())
+    assert not judge_person("x", person, [day], Rules([rule], {plan.grant: {rule.code: off}}), Peaks())
+    assert judge_person("x", person, [day], Rules([rule], {"another": {rule.code: off}}), Peaks())
+    assert judge_person("x", person, [day], Rules([off], {plan.grant: {rule.code: rule}}), Peaks())
+
+
+def test_what_the_same_asks_within_five_minutes_is_one_occasion() -> None:
+    town = Town(1)
+    plan, day = town.plans[0], town.month
+    hung = Person([call(plan, day * 24 + 9, 10 * n, subject="x", case="") for n in range(30)])
+    assert sum(hung.on(day).values()) == 1
+    assert judge_person("x", hung, [day], rules(), Peaks()) == []
+    often = Person(
+        [call(plan, day * 24 + 9 + n // 6, 600 * (n % 6), subject="x", case="") for n in range(30)]
+    )
+    assert sum(often.on(day).values()) == 30
+    assert "watched_day" in {signal.rule for signal in judge_person("x", often, [day], rules(), Peaks())}
+
+
+def test_where_many_are_looked_up_from_many_sides_more_is_wanted() -> None:
+    town, peaks = Town(1), Peaks()
+    day = town.month
+    ten = Person([call(plan, day * 24 + 9, 0, subject="x", case="") for plan in town.plans[:10]])
+    assert "followed_week" in {s.rule for s in judge_person("x", ten, [day], rules(), peaks)}
+    for week in range(1, 5):
+        # One who is followed does not hide the next; two in a week are how things are here.
+        peaks.note("followed_week", day - 7 * week, "one", 15)
+    assert peaks.level("followed_week", day) == 0
+    assert "followed_week" in {s.rule for s in judge_person("x", ten, [day], rules(), peaks)}
+    peaks.note("followed_week", day - 8, "another", 9)
+    assert peaks.level("followed_week", day) == 9
+    assert "followed_week" not in {s.rule for s in judge_person("x", ten, [day], rules(), peaks)}
+
+
+def test_the_most_looked_up_are_the_same_in_any_order() -> None:
+    told = [(f"p{n}", n % 7) for n in range(40)] + [("p3", 9), ("p3", 1)]
+    straight, shuffled = Peaks(), Peaks()
+    for subject, seen in told:
+        straight.note("r", 1, subject, seen)
+    random.Random(2).shuffle(told)
+    for subject, seen in told:
+        shuffled.note("r", 1, subject, seen)
+    assert straight.days == shuffled.days
+    assert len(straight.days["r", 1]) == persons.PEAKS
+    assert straight.days["r", 1]["p3"] == 9
+
+
+@pytest.mark.django_db
+def test_what_hardly_anybody_reaches_is_known_after_a_restart(desk: Desk) -> None:
+    desk.arrive(followed(desk, sides=6))
+    desk.judge()
+    today = queries.hour_at(NOON) // 24
+    kept = queries.peaks_since(0).days["followed_week", today]
+    assert kept == {SUBJECT[: persons.MARK]: 6}
+    desk.watcher = Watcher()
+    desk.arrive(followed(desk, sides=7))
+    desk.judge()
+    assert queries.peaks_since(0).days["followed_week", today] == {SUBJECT[: persons.MARK]: 7}

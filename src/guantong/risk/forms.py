@@ -21,6 +21,7 @@ LABELS = {
     "plain_percent": _("At least so many per cent without a case"),
     "days": _("Days in a row"),
     "silent_days": _("Days without a call"),
+    "crowd_times": _("Times what hardly anybody reached before"),
     "on_days": _("On so many different days at least"),
 }
 """What the numbers of rules are called."""

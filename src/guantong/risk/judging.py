@@ -76,7 +76,8 @@ def _volume(rule: Volume, scene: Scene) -> Signal | None:
     if seen <= rule.floor:
         return None
     usual = scene.usual.week_high(rule.metric) if week else _high(scene.usual, rule.metric)
-    limit = rule.new_floor if usual is None else max(rule.floor, rule.times * usual)
+    twice = 0.0 if week else scene.usual.twice(rule.metric)
+    limit = max(rule.new_floor, rule.times * twice) if usual is None else max(rule.floor, rule.times * usual)
     if seen <= limit:
         return None
     return scene.signal(rule, seen=seen, limit=limit, days=7 if week else 1, usual=_whole(usual))
@@ -90,7 +91,10 @@ def _hourly(rule: Volume, scene: Scene) -> Signal | None:
         if seen <= rule.floor:
             continue
         usual = scene.usual.hour_high(rule.metric, hour) if scene.usual.is_known else None
-        limit = rule.new_floor if usual is None else max(rule.floor, rule.times * usual)
+        twice = 0.0 if scene.usual.is_known else scene.usual.twice_in_hour(rule.metric)
+        limit = (
+            max(rule.new_floor, rule.times * twice) if usual is None else max(rule.floor, rule.times * usual)
+        )
         if seen > limit:
             over.append((seen / limit, seen, hour, limit, _whole(usual)))
     if not over:
@@ -146,7 +150,9 @@ def _odd_hours(rule: OddHours, scene: Scene) -> Signal | None:
         return None
     if len(usual.recent) < rule.history_days:
         # Nothing is known of it yet: only nights are odd, and only many calls.
-        odd = [*range(6), 22, 23] if len(usual.days) < rule.history_days else []
+        night = [*range(6), 22, 23] if len(usual.days) < rule.history_days else []
+        # What is run once a week is not odd for ever.
+        odd = [hour for hour in night if hour not in usual.hours_twice()]
         limit = float(rule.new_floor)
     else:
         odd = usual.odd_hours()
@@ -179,7 +185,7 @@ def _harvest(rule: Harvest, scene: Scene) -> Signal | None:
     plain = scene.usual.share("plain")
     names_cases = plain is not None and plain < 0.5
     if usual is None or plain is None:
-        limit = float(rule.new_floor)
+        limit = max(rule.new_floor, rule.times * (0.0 if week else scene.usual.twice("known")))
     else:
         limit = rule.floor if names_cases else max(rule.floor, rule.times * usual)
     if whole.known < limit:

@@ -155,12 +155,13 @@ def _of_persons(rules: Rules, today: int, language: Language, grant: str) -> Pre
         counted.filter(n__gte=least).order_by("-n").values_list("subject", flat=True)[: MOST_KEYS + 1]
     )  # fmt: skip
     found: list[Would] = []
+    peaks = queries.peaks_since(since - USUAL_DAYS - WEEK)
     for subject in often[:MOST_KEYS]:
         person = Person(looks_of(subject, since=since - USUAL_DAYS))
         days = sorted(day for day in person.days if day > today - DAYS)
         signals = [
             signal
-            for signal in judge_person(subject, person, days, rules)
+            for signal in judge_person(subject, person, days, rules, peaks)
             if not grant or signal.grant == grant
         ]
         for key in sorted({signal.key for signal in signals}):

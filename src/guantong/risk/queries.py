@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -16,7 +15,9 @@ from guantong.journal.models import Receipt
 from guantong.kit.errors import Language
 from guantong.risk.days import EAST_S, Day, Detail, Sheet
 from guantong.risk.defaults import shipped
+from guantong.risk.merging import Family, family_of
 from guantong.risk.models import OPEN, DayOfUse, Exemption, Finding, GrantRule, RuleVersion
+from guantong.risk.persons import Peaks
 from guantong.risk.rulebook import Rules
 from guantong.risk.types import AnyRule, Repeated
 from guantong.risk.usual import History, IsWorkday
@@ -208,16 +209,6 @@ NAMELESS = ("application_unknown", "caller_node_unknown", "application_not_of_ca
 """Refusals after which nobody can say whose call it was."""
 
 
-Family = tuple[str, ...]
-"""What rules have in common that say the same by other windows."""
-
-
-def family_of(terms: dict[str, Any]) -> Family:
-    """The family of a rule: its kind, and what it counts."""
-    counted = terms.get("metric") or terms.get("part") or terms.get("what") or terms.get("by") or ""
-    return (terms["kind"], counted, *terms.get("reasons", ()))
-
-
 def exemptions(*, at: datetime) -> set[tuple[Family, str, str]]:
     """The families of rules that are silent now, each with the scope and key that it is silent about."""
     rows = Exemption.objects.filter(until__gte=timezone.localdate(at)).select_related("finding__version")
@@ -241,6 +232,12 @@ def sheets_of(
             for key, day, sums, detail in late.iterator():
                 found[scope, key][day] = Sheet(msgspec.convert(sums, Day), msgspec.convert(detail, Detail))
     return found
+
+
+def peaks_since(day: int) -> Peaks:
+    """Who was looked up from most sides on the days since ``day``, by rule."""
+    rows = DayOfUse.objects.filter(scope="subject", day__gte=day).values_list("key", "day", "sums")
+    return Peaks({(rule, n): dict(sums) for rule, n, sums in rows})
 
 
 def history_of(scope: str, key: str, is_workday: IsWorkday, *, since: int) -> History:

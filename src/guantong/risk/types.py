@@ -168,8 +168,8 @@ class Awake(Rule, frozen=True, tag="awake"):
 
 
 class Repeated(Rule, frozen=True, kw_only=True, tag="repeated"):
-    """One person looked up again and again by one grant, application or case: ``floor`` times, on ``on_days`` different
-    days at least, and ``times`` as often as by the same before.
+    """One person looked up again and again by one grant, application or case: on ``floor`` occasions, on ``on_days``
+    different days at least, and ``times`` as often as by the same before.
     """
 
     by: Literal["grant", "application", "case"]
@@ -181,7 +181,8 @@ class Repeated(Rule, frozen=True, kw_only=True, tag="repeated"):
 
 
 class Followed(Rule, frozen=True, kw_only=True, tag="followed"):
-    """One person looked up from ``floor`` sides that have nothing to do with one another, and ``times`` as many as before.
+    """One person looked up from ``floor`` sides that have nothing to do with one another, ``times`` as many as before,
+    and ``crowd_times`` as many as hardly anybody had in the weeks before.
 
     Sides are grants or organisations; those that name a case in common work on one affair, and are one side.
     """
@@ -190,6 +191,7 @@ class Followed(Rule, frozen=True, kw_only=True, tag="followed"):
     window: Literal["day", "week"]
     floor: Count
     times: Times
+    crowd_times: Times
     scope: Scope = "subject"
 
 

@@ -33,6 +33,11 @@ def median(values: Sequence[float]) -> float:
     return quantile(values, 0.5)
 
 
+def _second(values: Iterable[float]) -> float:
+    found = sorted(values)
+    return found[-2] if len(found) > 1 else 0.0
+
+
 def _is_turn(day: date) -> bool:
     """Whether a month ends or begins about now: many offices have their peaks then."""
     return day.day >= 26 or day.day <= 3
@@ -94,7 +99,9 @@ class Usual:
         self.recent = [n for n in earlier if n >= day - RECENT]
         alike = [n for n in self.recent if is_workday(date_of(n)) == self.is_workday]
         self.alike = next((days for days in (alike, self.recent) if len(days) >= ENOUGH), earlier)
-        self.is_known = len(earlier) >= ENOUGH
+        # Used on few days of many is known as well: it is used rarely.
+        is_old = len(earlier) > 1 and day - earlier[0] >= RECENT
+        self.is_known = len(earlier) >= ENOUGH or is_old
         self._high: dict[tuple[str, int], float] = {}
 
     @property
@@ -109,6 +116,21 @@ class Usual:
     def high(self, metric: str) -> float:
         """What such a day reaches at its busiest: nine days in ten stay below; at the turn of a month its earlier turns."""
         return self._kept((metric, -1), lambda: self._reach(lambda day: getattr(day, metric)))
+
+    def twice(self, metric: str) -> float:
+        """What two days before reached: all there is to go by while the history is short. 0 of one day alone."""
+        return _second(float(getattr(self._of(n), metric)) for n in self.days)
+
+    def twice_in_hour(self, metric: Metric) -> float:
+        """What an hour of two days before reached."""
+        name = "hour_rows" if metric == "rows" else "hours"
+        return _second(float(max(getattr(self._of(n), name))) for n in self.days)
+
+    def hours_twice(self) -> set[int]:
+        """The hours of the day at which, or right beside which, there were calls on two days before."""
+        used = [{hour for hour, count in enumerate(self._of(n).hours) if count} for n in self.days]
+        near = [{(hour + off) % 24 for hour in hours for off in (-1, 0, 1)} for hours in used]
+        return {hour for hour in range(24) if sum(hour in hours for hours in near) > 1}
 
     def hour_high(self, metric: Metric, hour: int) -> float:
         """What such an hour or its neighbours reach at the busiest."""

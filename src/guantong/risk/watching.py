@@ -62,7 +62,11 @@ class Watcher:
             read = self._watch(facts, rules, position=rows[-1][0])
             news = book.take(facts)
             signals = book.judge(news, rules) + self._persons.judge(self._persons.take(facts, read), rules)
-            raising.keep(changed(book, news), signals, before=position, after=rows[-1][0], by=by, at=at)
+            peaks = self._persons.peaks
+            raising.keep(
+                changed(book, news), signals, peaks, before=position, after=rows[-1][0], by=by, at=at
+            )
+            peaks.changed.clear()
         except BaseException:
             self._book = None
             raise
@@ -81,7 +85,7 @@ class Watcher:
         is_fit = book is not None and position == self._position and self._calendar_of == today
         if book is None or not is_fit or len(book.histories) > MOST_KEYS:
             book = self._book = Book(cache(workdays()))
-            self._persons = Persons()
+            self._persons = Persons(queries.peaks_since(queries.hour_at(at) // 24 - MEMORY_DAYS))
             self._calendar_of = today
         return book
 

@@ -18,8 +18,9 @@ from guantong.risk.book import Key
 from guantong.risk.days import Sheet
 from guantong.risk.defaults import shipped
 from guantong.risk.errors import CursorMoved
-from guantong.risk.merging import continues, is_old_news
+from guantong.risk.merging import continues, family_of, is_old_news
 from guantong.risk.models import DayOfUse, Finding, Reading, RuleVersion
+from guantong.risk.persons import Peaks
 from guantong.risk.types import SEVERITIES, Signal
 from guantong.risk.usual import MEMORY_DAYS
 from guantong.sharing.models import OVER, Grant, GrantState
@@ -35,6 +36,7 @@ NEWS = timedelta(days=7)
 def keep(
     sheets: Sequence[tuple[Key, int, Sheet]],
     signals: Sequence[Signal],
+    peaks: Peaks,
     *,
     before: int,
     after: int,
@@ -54,6 +56,10 @@ def keep(
             detail=msgspec.to_builtins(sheet.detail),
         )
         for (scope, key), day, sheet in sheets
+    ]
+    rows += [
+        DayOfUse(scope="subject", key=rule, day=day, sums=peaks.days[rule, day], detail={})
+        for rule, day in sorted(peaks.changed)
     ]
     DayOfUse.objects.bulk_create(
         rows,
@@ -75,7 +81,7 @@ def raise_findings(signals: Sequence[Signal], *, by: Actor, at: datetime) -> int
     count = 0
     for signal in signals:
         version = versions.get(signal.rule)
-        if version and (queries.family_of(version.terms), signal.scope, signal.key) not in silent:
+        if version and (family_of(version.terms), signal.scope, signal.key) not in silent:
             count += _raise(signal, version, by=by, at=at)
     return count
 
@@ -126,7 +132,7 @@ def _is_said_already(signal: Signal, version: RuleVersion) -> bool:
 
     One that waits, and is as severe; or one that a person has decided on, about hours that are all over.
     """
-    said = queries.family_of(version.terms)
+    said = family_of(version.terms)
     since, until = queries.moment_of(signal.since), queries.moment_of(signal.until)
     rows = Finding.objects.filter(scope=signal.scope, key=signal.key, since__lt=until, until__gt=since)
     rank = SEVERITIES.index(version.terms["severity"])
@@ -135,7 +141,7 @@ def _is_said_already(signal: Signal, version: RuleVersion) -> bool:
         if row.is_open
         else is_old_news(signal, queries.hour_at(row.until))
         for row in rows.exclude(rule=signal.rule).select_related("version")
-        if queries.family_of(row.version.terms) == said
+        if family_of(row.version.terms) == said
     )
 
 
