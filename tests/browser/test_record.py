@@ -68,6 +68,45 @@ def test_every_page_of_the_record_is_sound(live_server: LiveServer, tmp_path: Pa
     assert (json.dumps(faults, ensure_ascii=False, indent=1), complaints) == ("{}", [])
 
 
+@pytest.mark.parametrize(("width", "tall"), [(1280, 60), (390, 200)])
+def test_how_a_search_is_spread_takes_little_room_and_opens_by_key_without_scripts(
+    live_server: LiveServer, tmp_path: Path, width: int, tall: int
+) -> None:
+    furnished(tmp_path)
+
+    def work(browser: Browser) -> None:
+        signed_in = visit(browser, live_server.url, "gao", "zh", []).context.storage_state()
+        page = browser.new_context(java_script_enabled=False, storage_state=signed_in).new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{live_server.url}/oversee/journal/")
+        spread = page.locator(".spread")
+        assert spread.locator("details[open]").count() == 0
+        box = spread.bounding_box()
+        assert box is not None
+        assert box["height"] <= tall
+        pictured(page, f"spread-folded-{width}", "zh")
+        page.set_viewport_size({"width": width, "height": 900})
+        decision = spread.locator("summary").first
+        decision.focus()
+        page.keyboard.press("Enter")
+        assert spread.locator("details[open]").count() == 1
+        spread.locator("summary").nth(1).focus()
+        page.keyboard.press("Enter")
+        # One at a time.
+        assert spread.locator("details[open]").count() == 1
+        decision.focus()
+        page.keyboard.press("Enter")
+        pictured(page, f"spread-open-{width}", "zh")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**decision=**")
+        expect(page.locator(".spread .chosen summary")).to_contain_text("允许")
+        pictured(page, f"spread-chosen-{width}", "zh")
+
+    in_chromium(work)
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_files_are_dropped_on_the_verifier_without_scripts(
     live_server: LiveServer, tmp_path: Path, language: str

@@ -89,7 +89,8 @@ def facets(tally: Tally, query: QueryDict) -> list[dict[str, Any]]:
             for value, number in tally.facets.get(name, [])
         ]
         if len(values) > 1 or any(value["is_chosen"] for value in values):
-            found.append({"name": name, "title": title, "counts": values})
+            chosen = next((value["word"] for value in values if value["is_chosen"]), "")
+            found.append({"name": name, "title": title, "counts": values, "chosen": chosen})
     return found
 
 
