@@ -348,17 +348,21 @@ def test_how_an_interface_is_asked_is_said_on_the_page() -> None:
                 ("answer_limit_kb", "0", "最大响应（KB）应为 1 至 1048576 的整数"),
                 ("answer_limit_kb", "1048577", "最大响应（KB）应为 1 至 1048576 的整数"),
                 ("answer_limit_kb", "4 MB", "最大响应（KB）应为 1 至 1048576 的整数"),
+                ("body_limit_kb", "0", "最大请求体（KB）应为 1 至 1048576 的整数"),
                 ("attempts", "9", "尝试次数应为 1 至 5 的整数"),
                 ("response_headers", "X_Y", "响应头最多 20 个"),
             ):
                 wrong = client.post(page, {**place, "save": "1", name: value})
                 assert wrong.status_code == 422
                 assert words in wrong.content.decode()
-            more = {"answer_limit_kb": "8192", "timeout_ms": "800", "response_headers": "X-Request-Id, Etag"}
+            more = {
+                "answer_limit_kb": "8192", "body_limit_kb": "2048", "timeout_ms": "800",
+                "response_headers": "X-Request-Id, Etag",
+            }  # fmt: skip
             assert client.post(page, {**place, "save": "1", **more}).status_code == 302
         finally:
             path.unlink()
     compiled = compile_bundle(node_settings(), sequence=1, by=SYSTEM, at=NOON).services[PERMITS]
-    assert (compiled.timeout_ms, compiled.answer_limit) == (800, 8 << 20)
+    assert (compiled.timeout_ms, compiled.answer_limit, compiled.body_limit) == (800, 8 << 20, 2 << 20)
     assert compiled.response_headers == ["X-Request-Id", "Etag"]
     assert Link.objects.get(resource=resource).columns == {}

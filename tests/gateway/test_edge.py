@@ -192,3 +192,131 @@ async def test_thousands_of_broken_requests_end_in_4xx_and_a_living_server(
         await asyncio.gather(*(one() for _ in range(30)))
     assert "failed" not in caplog.text, "nothing unforeseen happened inside"
     await lives(town, token)
+
+
+# ── patience, and the order of things on one connection ──
+
+KEPT = b"HTTP/1.1 200 OK"
+
+
+def kept(token: str, body: bytes = BODY, *more: str) -> bytes:
+    """A request whose connection goes on."""
+    return request(token, body, *more).replace(b"Connection: close\r\n", b"")
+
+
+async def test_an_idle_connection_is_closed_without_a_word(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_S", 0.2)
+    answer = await exchanged(town, kept(await given(town)), end=False)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.startswith(KEPT)
+
+
+async def test_a_head_that_comes_byte_by_byte_has_no_more_time_than_another(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port)
+
+    async def drip() -> None:
+        for byte in b"GET /health HTTP/1.1\r\n" + b"X: y\r\n" * 10_000:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+
+    dripping = asyncio.create_task(drip())
+    assert await asyncio.wait_for(reader.read(), 20) == protocol.TOO_SLOW
+    dripping.cancel()
+    writer.close()
+
+
+async def test_empty_lines_keep_no_connection_open(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.2)
+    assert await exchanged(town, b"\r\n", b"\r\n\r\n", end=False) == protocol.TOO_SLOW
+
+
+async def test_a_body_that_nobody_waits_for_is_passed_over(town: Town) -> None:
+    """The answer comes before the body; the rest of it is not taken for the next request."""
+    token = await given(town)
+    head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port)
+    writer.write(head)
+    first = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    assert status(first) == 404
+    writer.write(BODY + request(token))
+    rest = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert rest.count(KEPT) == 1
+
+
+async def test_the_rest_of_a_large_one_ends_the_connection(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 0.2)
+    head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+    answer = await exchanged(town, head + b"x" * 100_000, end=False)
+    assert status(answer) == 404
+    assert b"connection: close\r\n" in answer
+    small = head.replace(b"99999999", b"9")
+    assert status(await exchanged(town, small, end=False)) == 404, "nor is a small one waited for without end"
+
+
+async def test_nonsense_behind_a_request_does_not_spoil_its_answer(town: Town) -> None:
+    answer = await exchanged(
+        town, kept(await given(town)) + b"\x00\x01nonsense\r\n\r\n" + b"x" * 1000, end=False
+    )
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(KEPT)
+    assert b"connection: close\r\n" in answer
+
+
+async def test_a_body_in_broken_pieces_is_told_from_a_whole_one(town: Town) -> None:
+    token = await given(town)
+    head = kept(token, b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+    before = len(town.city.receipts())
+    answer = await exchanged(town, head + b"%x\r\n" % len(BODY) + BODY + b"\r\nnonsense\r\n", end=False)
+    assert status(answer) == 400
+    assert b"body_cut_off" in answer
+    answer = await exchanged(town, head + b"%x\r\n" % len(BODY) + BODY[:20])
+    assert answer == b"", "whoever hangs up in the middle hears nothing"
+    assert len(town.city.receipts()) == before
+    whole = head + b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
+    assert status(await exchanged(town, whole)) == 200
+
+
+async def test_a_client_may_ask_before_it_sends(town: Town) -> None:
+    token = await given(town)
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port)
+    writer.write(request(token, BODY, "Expect: 100-continue")[: -len(BODY)])
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20) == protocol.GO_ON
+    writer.write(BODY)
+    assert (await asyncio.wait_for(reader.read(), 20)).startswith(KEPT)
+    writer.close()
+    hasty = request(token, BODY, "Expect: 100-continue")
+    assert (await exchanged(town, hasty)).startswith(KEPT), "who does not wait needs no leave"
+    large = hasty.replace(b"Content-Length: %d" % len(BODY), b"Content-Length: 999999999")[: -len(BODY)]
+    assert status(await exchanged(town, large, end=False)) == 413, "and who may not send is told at once"
+
+
+async def test_the_answer_to_head_has_no_body(town: Town) -> None:
+    answer = await exchanged(town, b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert (status(answer), body) == (200, b"")
+    assert b"content-length: " in head
+
+
+async def test_an_absolute_address_is_its_path(town: Town) -> None:
+    for target in ("http://elsewhere.example/health", "/health", "/health?"):
+        raw = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        assert status(await exchanged(town, raw)) == 200, target
+    assert status(await exchanged(town, b"GET /health?x=1 HTTP/1.0\r\n\r\n", end=False)) == 404
+
+
+async def test_beyond_its_connections_a_process_says_so(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = await given(town)
+    monkeypatch.setattr(protocol, "CONNECTIONS", 0)
+    answer = await exchanged(town, request(token))
+    assert status(answer) == 503
+    assert b"too_many_connections" in answer
+    monkeypatch.undo()
+    await lives(town, token)

@@ -147,7 +147,7 @@ class Gateway:
         if serve is not None:
             deadline = asyncio.get_running_loop().time() + self._budget(head) / 1000
             return await serve(Visit(head, await body.whole(deadline), call, deadline, trail))
-        if head.method == "GET":
+        if head.method in {"GET", "HEAD"}:
             return await self._got(head, call)
         raise PathUnknown
 
