@@ -20,7 +20,7 @@ TargetDialect = Literal[
 ]
 
 
-class Target(Statement, frozen=True):
+class Target(Statement, frozen=True, omit_defaults=False):
     """落地表: where a job's rows go. The address of ``source`` is known to its node alone.
 
     ``columns`` maps item → column of ``table``. For files ``table`` is the file's name below the address.
@@ -37,7 +37,7 @@ class Target(Statement, frozen=True):
     reader: str = ""
 
 
-class Edge(Statement, frozen=True):
+class Edge(Statement, frozen=True, omit_defaults=False):
     """边缘代理: an exchange process inside a department's network, which only dials out, to its node.
 
     What its ``sources`` name is read, and written, there and nowhere else.
@@ -50,7 +50,7 @@ class Edge(Statement, frozen=True):
     sources: list[str]
 
 
-class Check(Statement, frozen=True):
+class Check(Statement, frozen=True, omit_defaults=False):
     """One rule of the quality gate. Absent values pass every rule but ``not_null``.
 
     - ``not_null``: each of ``items`` is there;
@@ -72,7 +72,7 @@ class Check(Statement, frozen=True):
     codes: list[str] = msgspec.field(default_factory=list)
 
 
-class Limits(Statement, frozen=True):
+class Limits(Statement, frozen=True, omit_defaults=False):
     """How much bad data stops a job, and how large a chunk (块) may be."""
 
     bad_rows: int = 1000
@@ -85,7 +85,7 @@ class Limits(Statement, frozen=True):
     """A run of more rows than this is stopped; 0: no limit."""
 
 
-class Job(Statement, frozen=True):
+class Job(Statement, frozen=True, omit_defaults=False):
     """作业: under this grant, for this application, these items of the resource go to that target.
 
     ``key`` names the items that find a row in the target (upsert) and put the rows of the source in order,
