@@ -78,9 +78,8 @@ class Counter:
         bundle = self.listening.bundle()
         known = msgspec.structs.replace(bundle.applications[cast.SCHOOLS], keys=[self.key.public.to_text()])
         strange: Application = msgspec.structs.replace(known, id="strange")
-        return msgspec.structs.replace(
-            bundle, applications={cast.SCHOOLS: known, "strange": strange}, **self.changes
-        )
+        changes = {"applications": {cast.SCHOOLS: known, "strange": strange}, **self.changes}
+        return msgspec.structs.replace(bundle, **changes)
 
     def close(self) -> None:
         self.server.should_exit = True
@@ -127,6 +126,22 @@ def test_the_answer_is_the_nodes(counter: Counter) -> None:
 
 def code(reply: Reply) -> tuple[int, str]:
     return reply.status, json.loads(reply.body)["error"]["code"]
+
+
+def test_a_reader_with_two_keys_signs_by_either_named_or_not(counter: Counter) -> None:
+    counter.listening.run()
+    coming = INTERNATIONAL.generate("schools")
+    known = counter.bundle().applications[cast.SCHOOLS]
+    both = msgspec.structs.replace(known, keys=[*known.keys, coming.public.to_text()])
+    assert code(Reader(counter.url, coming).ask("limit=1")) == (401, "signature_wrong")
+    counter.changes["applications"] = {cast.SCHOOLS: both}
+    for key in (counter.key, coming):
+        for keyid in (cast.SCHOOLS, f"{cast.SCHOOLS}+{key.public.key_id}"):
+            reader = Reader(counter.url, key)
+            reader.name = keyid
+            assert len(events(reader.ask("limit=1"))) == 1
+    reader.key = counter.key
+    assert code(reader.ask("limit=1")) == (401, "signature_wrong")
 
 
 def test_only_who_may_is_answered(counter: Counter) -> None:

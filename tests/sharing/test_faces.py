@@ -10,12 +10,12 @@ from openapi_spec_validator import validate
 from tests.cast import NOON, PERMITS, Cast, assemble, publish_permits
 from tests.sharing.signing import API, System
 
-from guantong.identity.actions import register_application
+from guantong.identity.actions import add_key, drop_key, register_application
 from guantong.identity.models import Application
 from guantong.journal.models import Entry
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
-from guantong.kit.suites import INTERNATIONAL
+from guantong.kit.suites import INTERNATIONAL, NATIONAL
 from guantong.sharing import actions
 from guantong.sharing.faces import admitting
 from guantong.sharing.models import Grant, Request, SeenSignature
@@ -316,3 +316,22 @@ def test_who_asks_too_often_waits(ours: System, monkeypatch: pytest.MonkeyPatch)
     SeenSignature.objects.update(at=NOON)
     assert ours.call("GET", "/requests")[0] == 200
     assert SeenSignature.objects.count() == 1  # what can no longer be fresh is forgotten
+
+
+# ── keys overlap ──
+
+
+def test_a_system_signs_by_either_of_its_two_keys_named_or_not(cast: Cast, ours: System) -> None:
+    application, coming = Application.objects.get(code="enrolment"), NATIONAL.generate("enrolment")
+    named = f"enrolment+{coming.public.key_id}"
+    assert refused(System(coming, "enrolment").call("GET", "/requests"))[1] == "signature_wrong"
+    assert refused(System(coming, named).call("GET", "/requests"))[1] == "signature_key_unknown"
+    add_key(application, coming.public.to_text(), by=cast.as_actor(cast.xu), at=clock.now())
+    for key in (ours.key, coming):
+        for keyid in ("enrolment", f"enrolment+{key.public.key_id}"):
+            assert System(key, keyid).call("GET", "/requests")[0] == 200
+    assert refused(System(ours.key, named).call("GET", "/requests"))[1] == "signature_wrong"
+    assert set(SeenSignature.objects.values_list("keyid", flat=True)) == {"enrolment"}, "patience is for all"
+    drop_key(application, ours.key.public.key_id, by=cast.as_actor(cast.xu), at=clock.now())
+    assert refused(ours.call("GET", "/requests"))[1] == "signature_wrong"
+    assert System(coming, "enrolment").call("GET", "/requests")[0] == 200

@@ -10,11 +10,13 @@ from tests.cast import EDUCATION, NOON, POLICE, Cast, assemble, need, publish_pe
 
 from guantong.bundle.types import Condition
 from guantong.federation.actions import publishing
+from guantong.identity.actions import add_key, drop_key
 from guantong.identity.models import Organisation
 from guantong.journal.models import Entry, OutboxMessage, Receipt
 from guantong.journal.types import SYSTEM, Actor
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
+from guantong.kit.suites import INTERNATIONAL, VerifyKey
 from guantong.notices.models import Notice
 from guantong.sharing import actions, queries
 from guantong.sharing.errors import (
@@ -313,6 +315,20 @@ def test_a_renewal_goes_by_the_same_flow_and_the_same_grant_goes_on() -> None:
     assert grant.not_after == before + timedelta(days=60)
     assert grant.changes.last().act == "prolonged"
     assert compiled(grant).not_after == clock.rfc3339(grant.not_after)
+    asked.refresh_from_db()
+    assert asked.state == "granted"
+
+
+def test_an_application_with_another_key_is_the_same_application() -> None:
+    cast = assemble()
+    grant = granted(cast, days=30)
+    by, key = cast.as_actor(cast.xu), INTERNATIONAL.generate("one-window").public.to_text()
+    former = VerifyKey.from_text(cast.counter.public_key)
+    add_key(cast.counter, key, by=by, at=LATER)
+    drop_key(cast.counter, former.key_id, by=by, at=LATER)
+    asked = actions.renew(grant, days=60, consumer=cast.education, by=by, at=LATER)
+    assert [each["public_key"] for each in asked.applications] == [key]
+    decided(cast, asked, at=LATER)
     asked.refresh_from_db()
     assert asked.state == "granted"
 

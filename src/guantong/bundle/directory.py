@@ -44,17 +44,24 @@ def one_of(keys: Sequence[str]) -> Verifier | None:
 
 def application_named(bundle: Bundle, keyid: str) -> Application | None:
     """The application that a signature names: by its identifier, or one of its keys by ``<identifier>+<key id>``."""
-    name = keyid if keyid in bundle.applications else keyid.rpartition("+")[0]
-    application = bundle.applications.get(name)
-    return application if application is not None and application.id == name else None
+    for name in holders_named(keyid):
+        application = bundle.applications.get(name)
+        if application is not None and application.id == name:
+            return application
+    return None
 
 
-def key_named(application: Application, keyid: str) -> Verifier | None:
-    """The very key of ``application`` that ``keyid`` names, or, where that names the application alone, any of them."""
-    if keyid == application.id:
-        return application_key(application)
-    named = keyid.removeprefix(application.id + "+")
-    return next((key for key in map(verify_key, application.keys) if key.key_id == named), None)
+def holders_named(keyid: str) -> tuple[str, str]:
+    """Whom a signature's ``keyid`` may name: all of it an identifier, or what stands before the id of a key."""
+    return keyid, keyid.rpartition("+")[0]
+
+
+def key_named(keys: Sequence[str], holder: str, keyid: str) -> Verifier | None:
+    """The very key of ``holder`` that ``keyid`` names, or, where that names the holder alone, any of ``keys``."""
+    if keyid == holder:
+        return one_of(keys)
+    named = keyid.removeprefix(holder + "+")
+    return next((key for key in map(verify_key, keys) if key.key_id == named), None)
 
 
 def keys_of(node: Node) -> NodeKeys:

@@ -117,7 +117,7 @@ def _key(bundle: Bundle, keyid: str) -> Verifier | None:
     application = application_named(bundle, keyid)
     if application is None or application.node != bundle.node:
         return None
-    return key_named(application, keyid)
+    return key_named(application.keys, application.id, keyid)
 
 
 def _holder(bundle: Bundle, keyid: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 from guantong.bundle.deciding import Stopped
-from guantong.bundle.directory import application_key
+from guantong.bundle.directory import application_named, key_named
 from guantong.bundle.types import Bundle
 from guantong.exchange.decide import permit
 from guantong.exchange.errors import EventsExpired, QueryMisshapen, SubscriptionUnknown
@@ -92,7 +92,9 @@ class EventServer:
         if head.method != "GET":
             raise MethodNotAllowed
         request = Request("GET", self._url + head.path, head.headers)
-        reader = self._door.admit(request, b"", self._key_of, covering=("@target-uri",))
+        keyid = self._door.admit(request, b"", self._key_of, covering=("@target-uri",))
+        named = application_named(self._in_force(), keyid)
+        reader = named.id if named else keyid
         asked = dict(parse_qsl(query, keep_blank_values=True))
         after, limit = _number(asked, "after", 0, 2**53), _number(asked, "limit", USUAL, MOST)
         wait_s = _number(asked, "wait_s", 0, 3600)
@@ -141,9 +143,9 @@ class EventServer:
             raise NotReady
         return bundle
 
-    def _key_of(self, name: str) -> Verifier | None:
-        application = self._in_force().applications.get(name)
-        return application_key(application) if application else None
+    def _key_of(self, keyid: str) -> Verifier | None:
+        application = application_named(self._in_force(), keyid)
+        return key_named(application.keys, application.id, keyid) if application else None
 
     def _signed(self, head: Incoming, answer: Outgoing) -> Outgoing:
         if self._key is None:

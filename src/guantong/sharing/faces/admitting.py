@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
-from guantong.bundle.directory import one_of
+from guantong.bundle.directory import holders_named, key_named
 from guantong.identity.models import Application, Organisation
 from guantong.journal.types import Actor
 from guantong.kit import asgi, clock, doorkeeper
@@ -98,34 +98,34 @@ def _admitted(request: HttpRequest, signed: Signed) -> Visit:
     covering = ["@query"] if request.META.get("QUERY_STRING") else []
     verified = doorkeeper.identify(signed, body, _key, covering=covering)
     at = clock.now()
-    _demand_unused(verified, at)
     application = _application(verified.keyid)
     assert application is not None  # noqa: S101 - its key has just verified
+    _demand_unused(application, verified, at)
     _demand_patience(application, at)
     return Visit(application, request.GET, body, at)
 
 
-def _application(code: str) -> Application | None:
-    """An application in use, of an organisation of this node."""
-    return (
-        Application.objects.filter(code=code, is_active=True, organisation__node=settings.NODE.node)
-        .select_related("organisation")
-        .first()
-    )
+def _application(keyid: str) -> Application | None:
+    """The application in use, of an organisation of this node, that a signature names."""
+    known = Application.objects.filter(is_active=True, organisation__node=settings.NODE.node)
+    found = {
+        each.code: each for each in known.filter(code__in=holders_named(keyid)).select_related("organisation")
+    }
+    return next((found[name] for name in holders_named(keyid) if name in found), None)
 
 
-def _key(code: str) -> Verifier | None:
-    application = _application(code)
-    return one_of(application.public_keys) if application else None
+def _key(keyid: str) -> Verifier | None:
+    application = _application(keyid)
+    return key_named(application.public_keys, application.code, keyid) if application else None
 
 
-def _demand_unused(verified: Verified, at: datetime) -> None:
+def _demand_unused(application: Application, verified: Verified, at: datetime) -> None:
     """A signature is good once, whichever process hears it."""
     nonce = verified.nonce or ""
     if not 0 < len(nonce) <= doorkeeper.LONGEST_NONCE:
         raise doorkeeper.SignatureReplayed
     SeenSignature.objects.filter(at__lt=at - _REMEMBERED).delete()
-    _, is_new = SeenSignature.objects.get_or_create(keyid=verified.keyid, nonce=nonce, defaults={"at": at})
+    _, is_new = SeenSignature.objects.get_or_create(keyid=application.code, nonce=nonce, defaults={"at": at})
     if not is_new:
         raise doorkeeper.SignatureReplayed
 
