@@ -11,7 +11,7 @@ from tests.risk.traffic import Town
 from guantong.kit.workdays import is_workday
 from guantong.risk.book import Book, News
 from guantong.risk.defaults import shipped
-from guantong.risk.merging import continues, family_of
+from guantong.risk.merging import continues, kin_of
 from guantong.risk.persons import Person, Persons, is_look, least_of
 from guantong.risk.rulebook import Rules
 from guantong.risk.types import SEVERITIES, Fact, Signal
@@ -91,7 +91,7 @@ class Watch:
             return False
         one, other = self._terms[known.signal.rule], self._terms[signal.rule]
         severe = SEVERITIES.index(one["severity"]) <= SEVERITIES.index(other["severity"])
-        return severe and family_of(one) == family_of(other)
+        return severe and kin_of(one) == kin_of(other)
 
     @cached_property
     def _terms(self) -> dict[str, dict[str, Any]]:

@@ -283,3 +283,22 @@ def test_a_list_that_is_run_on_sunday_nights_is_not_odd_for_ever(desk: Desk) -> 
         return Finding.objects.filter(rule="odd_hours").count()
 
     assert (odd(0), odd(10), odd(20), odd(29)) == (1, 2, 2, 2)
+
+
+def test_a_surge_is_one_alert_whether_calls_or_rows_are_counted(desk: Desk) -> None:
+    # Both limits of a new grant are passed by the same calls.
+    desk.arrive([desk.call(NOON - timedelta(seconds=n), rows=2) for n in range(1600)])
+    desk.judge()
+    raised = set(Finding.objects.filter(scope="grant").values_list("rule", flat=True))
+    assert raised & {"bulk_rows_day", "bulk_calls_day"} == {"bulk_rows_day"}
+
+
+def test_calls_that_were_found_in_order_do_not_hide_rows(desk: Desk) -> None:
+    desk.arrive([desk.call(NOON - timedelta(seconds=n), rows=0) for n in range(1600)])
+    desk.judge()
+    by = desk.cast.as_actor(desk.an)
+    finding = Finding.objects.get(rule="bulk_calls_day", scope="grant")
+    actions.decide(finding, "false", reason="普查", by=by, at=NOON)
+    desk.arrive([desk.call(NOON - timedelta(seconds=n), rows=400) for n in range(40)])
+    desk.judge()
+    assert Finding.objects.filter(rule="bulk_rows_day", scope="grant", state="new").exists()

@@ -23,7 +23,7 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, bureaus, demand, may
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
-from guantong.pages.answers import language
+from guantong.pages.answers import language, telling
 from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
 
@@ -161,7 +161,7 @@ def change_state(request: HttpRequest, kind: str, identifier: str, verb: str) ->
     _directory(kind)
     person = demand(request.user, "standard:keep")
     by, at, note = actor(person), clock.now(), request.POST.get("reason", "")
-    try:
+    with telling(request, gettext("Done.")):
         if verb == "retire":
             actions.retire_listing(kind, identifier, note=note, by=by, at=at)
         elif verb == "restore":
@@ -170,10 +170,6 @@ def change_state(request: HttpRequest, kind: str, identifier: str, verb: str) ->
             actions.merge_elements(
                 identifier, into=request.POST.get("into", "").strip(), note=note, by=by, at=at
             )
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("Done."))
     return _to(kind, identifier)
 
 

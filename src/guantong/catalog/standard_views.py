@@ -35,8 +35,7 @@ from guantong.catalog.standards.sheets import read_codes
 from guantong.identity.models import Person
 from guantong.identity.queries import actor, bureaus, demand, demand_bureau, may
 from guantong.kit import clock
-from guantong.kit.errors import GuantongError
-from guantong.pages.answers import language
+from guantong.pages.answers import language, telling
 from guantong.pages.filters import chosen
 from guantong.pages.lists import answer_list
 
@@ -147,12 +146,8 @@ def claim(request: HttpRequest, identifier: str) -> HttpResponse:
     person = demand(request.user, "element:claim")
     resource = queries.by_code(request.POST.get("resource", ""))
     reason = request.POST.get("reason", "")
-    try:
+    with telling(request, gettext("Done.")):
         actions.claim(identifier, resource, reason=reason, by=actor(person), at=clock.now())
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("Done."))
     return redirect("element", identifier=identifier)
 
 
@@ -162,7 +157,7 @@ def settle(request: HttpRequest, number: int) -> HttpResponse:
     """Settle a dispute."""
     person = demand(request.user, "element:settle")
     contested = get_object_or_404(Claim.objects.select_related("resource", "element"), pk=number)
-    try:
+    with telling(request, gettext("Done.")):
         actions.settle(
             contested,
             is_granted=request.POST.get("verdict") == "granted",
@@ -170,10 +165,6 @@ def settle(request: HttpRequest, number: int) -> HttpResponse:
             by=actor(person),
             at=clock.now(),
         )
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("Done."))
     return redirect("element", identifier=contested.element.identifier)
 
 
@@ -183,12 +174,8 @@ def give_up(request: HttpRequest, number: int) -> HttpResponse:
     """Give a claim up: the department is the source no longer, or contests it no longer."""
     person = demand(request.user, "element:claim")
     held = get_object_or_404(Claim.objects.select_related("organisation", "element"), pk=number)
-    try:
+    with telling(request, gettext("Done.")):
         actions.give_up_claim(held, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("Done."))
     return redirect("element", identifier=held.element.identifier)
 
 
@@ -246,7 +233,7 @@ def _take_in(request: HttpRequest, found: CodeList) -> HttpResponse:
     person = demand(request.user, "standard:keep")
     demand_bureau(actor(person))
     file, revision = request.FILES.get("file"), request.POST.get("revision", "").strip()[:20]
-    try:
+    with telling(request, gettext("Done.")):
         if not isinstance(file, UploadedFile) or not revision:
             raise ListingWrong(
                 field="revision", why_zh="请选择文件并填写版本", why_en="choose a file, name the revision"
@@ -273,10 +260,6 @@ def _take_in(request: HttpRequest, found: CodeList) -> HttpResponse:
             by=actor(person),
             at=clock.now(),
         )
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("Done."))
     return redirect("code-list", identifier=found.identifier)
 
 

@@ -1,5 +1,9 @@
 """The form of an answer: a page for people, JSON for programs; the same for what is refused."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
@@ -10,6 +14,17 @@ from guantong.kit.errors import GuantongError, Language
 def language() -> Language:
     """The visitor's language."""
     return "en" if get_language() == "en" else "zh"
+
+
+@contextmanager
+def telling(request: HttpRequest, done: str) -> Iterator[None]:
+    """Tell the visitor, on the next page, that an act was ``done``; or in its sentence why it was refused."""
+    try:
+        yield
+    except GuantongError as error:
+        messages.error(request, error.sentence(language()))
+    else:
+        messages.success(request, done)
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -26,3 +26,10 @@ def family_of(terms: dict[str, Any]) -> Family:
     """The family of a rule: its kind, and what it counts."""
     counted = terms.get("metric") or terms.get("part") or terms.get("what") or terms.get("by") or ""
     return (terms["kind"], counted, *terms.get("reasons", ()))
+
+
+def kin_of(terms: dict[str, Any]) -> Family:
+    """The family, and what is raised with it by the same calls: many calls are many rows."""
+    if terms["kind"] == "volume" and terms["metric"] in {"calls", "rows"}:
+        return ("volume", "use")
+    return family_of(terms)

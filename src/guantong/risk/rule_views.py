@@ -15,7 +15,7 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
-from guantong.pages.answers import language
+from guantong.pages.answers import language, telling
 from guantong.pages.lists import answer_list
 from guantong.risk import actions, forms, queries
 from guantong.risk.declaring import fault, read_rule
@@ -185,14 +185,10 @@ def _context(request: HttpRequest, desk: _Desk) -> dict[str, Any]:
 def restore(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """Undo: an earlier version holds again, as the next one."""
     person = demand(request.user, "risk:keep")
-    try:
+    with telling(request, gettext("The change has been saved.")):
         actions.restore_rule(
             code, number, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now()
         )
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("The change has been saved."))
     return redirect("risk-rule", code=code)
 
 
@@ -204,10 +200,6 @@ def end_for_grant(request: HttpRequest, number: int) -> HttpResponse:
     own = get_object_or_404(GrantRule, pk=number)
     if not queries.grants_watched(person).filter(code=own.grant).exists():
         raise Http404
-    try:
+    with telling(request, gettext("The change has been saved.")):
         actions.end_for_grant(own, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now())
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("The change has been saved."))
     return redirect("risk-rule", code=own.rule)

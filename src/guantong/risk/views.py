@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,8 +13,7 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, demand, may
 from guantong.journal import actions as journal
 from guantong.kit import clock
-from guantong.kit.errors import GuantongError
-from guantong.pages.answers import language
+from guantong.pages.answers import language, telling
 from guantong.pages.filters import between, chosen
 from guantong.pages.lists import Column, answer_list, wanted_format
 from guantong.risk import actions, picture, queries
@@ -161,7 +159,7 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     person = demand(request.user, "risk:settle")
     row = _visible(person, number)
     by, at, post = actor(person), clock.now(), request.POST
-    try:
+    with telling(request, gettext("The change has been saved.")):
         if verb == "look":
             actions.look_at(row, by=by, at=at)
         elif verb in {"false", "confirmed"}:
@@ -169,10 +167,6 @@ def act(request: HttpRequest, number: str, verb: str) -> HttpResponse:
             actions.decide(row, verb, reason=post.get("reason", ""), exempt_until=until, by=by, at=at)  # type: ignore[arg-type] # one of both
         else:
             raise Http404
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("The change has been saved."))
     return redirect("finding", number=row.uuid)
 
 
@@ -184,14 +178,10 @@ def suspend(request: HttpRequest, number: str) -> HttpResponse:
     row = _visible(person, number)
     grant = get_object_or_404(Grant, code=row.grant)
     if request.method == "POST":
-        try:
+        with telling(request, gettext("The grant is suspended.")):
             actions.suspend_grant(
                 row, reason=request.POST.get("reason", ""), by=actor(person), at=clock.now()
             )
-        except GuantongError as error:
-            messages.error(request, error.sentence(language()))
-        else:
-            messages.success(request, gettext("The grant is suspended."))
         return redirect("finding", number=row.uuid)
     context = {
         "row": row,

@@ -24,7 +24,7 @@ from guantong.identity.models import Person
 from guantong.identity.queries import actor, may
 from guantong.kit import clock
 from guantong.kit.errors import GuantongError
-from guantong.pages.answers import language
+from guantong.pages.answers import language, telling
 
 SPARE_LINES, MOST_LINES = 3, 64
 BODIES, ANSWERS = ("none", "json", "whole"), ("json", "whole")
@@ -153,12 +153,8 @@ def _kept(
     operations: dict[str, OperationContent],
     person: Person,
 ) -> HttpResponse:
-    try:
+    with telling(request, gettext("The draft has been saved.")):
         _save(content, operations, person)
-    except GuantongError as error:
-        messages.error(request, error.sentence(language()))
-    else:
-        messages.success(request, gettext("The draft has been saved."))
     return redirect("interface", code=resource.code)
 
 

@@ -16,26 +16,26 @@ import pymysql
 from guantong.exchange.columns import Column, Kind
 from guantong.exchange.errors import (
     ChangeLogUnusable,
-    ColumnsMissing,
     DatabaseDenied,
-    DatabaseLost,
     DatabaseUnreachable,
     ExchangeStopped,
     TableVanished,
-    TargetFull,
 )
 from guantong.exchange.sources.changing import ChangeLog
+from guantong.exchange.sources.database import Database, Refusals
 from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
 from guantong.exchange.sources.tap import Tap
 
 CONNECT_S = 5
 Connection = Any
 """PyMySQL's, which has no types."""
-# Disk full while writing; table full.
-_FULL = {3, 1021, 1026, 1114}
-_DENIED = {1044, 1045, 1142, 1143, 1227, 1698}
-_VANISHED = {1051, 1146}
-_MISSING = {1054}
+_REFUSALS = Refusals(
+    denied={1044, 1045, 1142, 1143, 1227, 1698},
+    # Disk full while writing; table full.
+    full={3, 1021, 1026, 1114},
+    vanished={1051, 1146},
+    missing={1054},
+)
 _KINDS: dict[str, Column] = {
     "tinyint": Column("integer", bits=16),
     "smallint": Column("integer", bits=16),
@@ -71,24 +71,21 @@ WHERE table_schema = COALESCE(%s, DATABASE()) AND table_name = %s
 """
 
 
-class MySQLSource:
+class MySQLSource(Database):
     """``mysql://user:password@host:port/database`` (or ``mariadb://``)."""
 
     def __init__(self, name: str, address: str) -> None:
-        self._name = name
+        super().__init__(name)
         self._address = address
         self._connection = connected(name, address)
-        self._found: dict[str, Found] = {}
 
-    def find(self, table: str) -> Found:
-        """See :class:`guantong.exchange.sources.reading.Source`."""
+    def _look(self, table: str) -> Found:
         with truthful(self._name, table):
-            self._found[table] = found = find(self._connection, self._name, table)
-        return found
+            return find(self._connection, self._name, table)
 
     def read(self, question: Question) -> Iterator[pl.DataFrame]:
         """See :class:`guantong.exchange.sources.reading.Source`."""
-        found = self._found.get(question.table) or self.find(question.table)
+        found = self.known(question.table)
         statement = _statement(question, found, self._connection)
         parts = urlsplit(self._address)
         with (
@@ -117,7 +114,7 @@ class MySQLSource:
                 why_zh="本机未安装 mysql-replication；请安装附加组件 binlog",
                 why_en="mysql-replication is not installed here; install the extra binlog",
             ) from missing
-        columns = list((self._found.get(table) or self.find(table)).columns)
+        columns = list(self.known(table).columns)
         return MySQLLog(self._name, self._connection, self._address, table, columns, key, job)
 
     def now(self) -> str:
@@ -147,7 +144,7 @@ def connected(name: str, address: str, **more: Any) -> Connection:
             **more,
         )
     except pymysql.MySQLError as fault:
-        if fault.args and fault.args[0] in _DENIED:
+        if fault.args and fault.args[0] in _REFUSALS.denied:
             raise DatabaseDenied(name=name) from None
         raise DatabaseUnreachable(name=name) from None
 
@@ -187,30 +184,17 @@ def truthful(name: str, table: str) -> Iterator[None]:
     except (ExchangeStopped, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
     except pymysql.MySQLError as fault:
-        raise said(int(fault.args[0]) if fault.args else 0, name, table) from fault
+        raise _REFUSALS.said(int(fault.args[0]) if fault.args else 0, name, table) from fault
     except BaseException as fault:
         if isinstance(fault, RuntimeError) or type(fault).__name__ == "PanicException":
             raise _panicked(str(fault), name, table) from fault
         raise
 
 
-def said(number: int, name: str, table: str) -> ExchangeStopped:
-    """The server's error ``number`` as ours."""
-    if number in _DENIED:
-        return DatabaseDenied(name=name)
-    if number in _FULL:
-        return TargetFull(name=name)
-    if number in _VANISHED:
-        return TableVanished(name=name, table=table)
-    if number in _MISSING:
-        return ColumnsMissing(name=name, table=table, columns="?")
-    return DatabaseLost(name=name)
-
-
 def _panicked(text: str, name: str, table: str) -> ExchangeStopped:
     _, _, rest = text.partition("ERROR ")
     number = rest.split(" ", 1)[0]
-    return said(int(number) if number.isdecimal() else 0, name, table)
+    return _REFUSALS.said(int(number) if number.isdecimal() else 0, name, table)
 
 
 def _column(row: Any) -> Column:

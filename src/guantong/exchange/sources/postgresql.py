@@ -17,24 +17,22 @@ from psycopg import sql
 from guantong.exchange.chunks import Frames
 from guantong.exchange.columns import Column, Kind
 from guantong.exchange.errors import (
-    ColumnsMissing,
     DatabaseDenied,
-    DatabaseLost,
     DatabaseUnreachable,
     ExchangeStopped,
     TableVanished,
-    TargetFull,
 )
 from guantong.exchange.sources import postgresql_wire as wire
 from guantong.exchange.sources.changing import ChangeLog
+from guantong.exchange.sources.database import Database, Refusals
 from guantong.exchange.sources.postgresql_log import PostgreSQLLog
 from guantong.exchange.sources.postgresql_wire import Connection
 from guantong.exchange.sources.reading import BATCH_BYTES, Found, Question
 
 CONNECT_S = 5
-_FULL = {"53100"}
-_DENIED = {"28P01", "28000", "42501"}
-_LOST = {"57P01", "57P02", "57P03"}
+_REFUSALS = Refusals(
+    denied={"28P01", "28000", "42501"}, full={"53100"}, vanished={"42P01"}, missing={"42703"}
+)
 _COLUMNS = """
 SELECT a.attname, t.typname, a.atttypmod, NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)),
        pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -73,24 +71,21 @@ _PLAIN = {
 }
 
 
-class PostgreSQLSource:
+class PostgreSQLSource(Database):
     """``postgresql://user:password@host:port/database``."""
 
     def __init__(self, name: str, address: str) -> None:
-        self._name = name
+        super().__init__(name)
         self._address = address
         self._connection = connected(name, address)
-        self._found: dict[str, Found] = {}
 
-    def find(self, table: str) -> Found:
-        """See :class:`guantong.exchange.sources.reading.Source`."""
+    def _look(self, table: str) -> Found:
         with truthful(self._name, table):
-            self._found[table] = found = find(self._connection, self._name, table)
-        return found
+            return find(self._connection, self._name, table)
 
     def read(self, question: Question) -> Iterator[pl.DataFrame]:
         """See :class:`guantong.exchange.sources.reading.Source`."""
-        found = self._found.get(question.table) or self.find(question.table)
+        found = self.known(question.table)
         statement = _statement(question, found).as_string(self._connection)
         with (
             truthful(self._name, question.table),
@@ -108,7 +103,7 @@ class PostgreSQLSource:
         None: the connection is encrypted, or there are values that the quality gate refuses (days without a
         calendar, numbers that are none). Looking for those and reading see the same state of the table.
         """
-        found = self._found.get(question.table) or self.find(question.table)
+        found = self.known(question.table)
         named = [(list(question.columns).index(item), question.columns[item]) for item in question.order]
         kinds = [(position, found.columns[column].kind) for position, column in named]
         if not wire.NAMED.issuperset(kind for _, kind in kinds):
@@ -210,19 +205,7 @@ def truthful(name: str, table: str) -> Iterator[None]:
     except ExchangeStopped:
         raise
     except (psycopg.Error, adbc_driver_manager.Error) as fault:
-        raise _said(str(getattr(fault, "sqlstate", "") or ""), name, table) from fault
-
-
-def _said(state: str, name: str, table: str) -> ExchangeStopped:
-    if state in _DENIED:
-        return DatabaseDenied(name=name)
-    if state in _FULL:
-        return TargetFull(name=name)
-    if state == "42P01":
-        return TableVanished(name=name, table=table)
-    if state == "42703":
-        return ColumnsMissing(name=name, table=table, columns="?")
-    return DatabaseLost(name=name)
+        raise _REFUSALS.said(str(getattr(fault, "sqlstate", "") or ""), name, table) from fault
 
 
 def _column(found: "tuple[object, ...]") -> Column:

@@ -21,6 +21,7 @@ from guantong.exchange.errors import (
     TableVanished,
     TargetFull,
 )
+from guantong.exchange.sources.database import Database
 from guantong.exchange.sources.reading import BATCH_ROWS, Found, Question
 from guantong.kit import clock
 
@@ -45,24 +46,21 @@ WAIT = "PRAGMA busy_timeout = 10000"
 _EMPTY = {True: "x''", False: "''"}
 
 
-class SQLiteSource:
+class SQLiteSource(Database):
     """``sqlite:///absolute/path``. The file is never created and never written."""
 
     def __init__(self, name: str, address: str) -> None:
-        self._name = name
+        super().__init__(name)
         self._uri = uri_of(address, "ro")
         self._link = Link(name, self._uri)
-        self._found: dict[str, Found] = {}
 
-    def find(self, table: str) -> Found:
-        """See :class:`guantong.exchange.sources.reading.Source`."""
+    def _look(self, table: str) -> Found:
         with truthful(self._name, table):
-            self._found[table] = found = find(self._link, self._name, table)
-        return found
+            return find(self._link, self._name, table)
 
     def read(self, question: Question) -> Iterator[pl.DataFrame]:
         """See :class:`guantong.exchange.sources.reading.Source`."""
-        found = self._found.get(question.table) or self.find(question.table)
+        found = self.known(question.table)
         statement, values = _statement(question, found)
         with (
             truthful(self._name, question.table),

@@ -18,7 +18,7 @@ from guantong.risk.book import Key
 from guantong.risk.days import Sheet
 from guantong.risk.defaults import shipped
 from guantong.risk.errors import CursorMoved
-from guantong.risk.merging import continues, family_of, is_old_news
+from guantong.risk.merging import continues, family_of, is_old_news, kin_of
 from guantong.risk.models import DayOfUse, Finding, Reading, RuleVersion
 from guantong.risk.persons import Peaks
 from guantong.risk.types import SEVERITIES, Signal
@@ -130,18 +130,19 @@ def _raise(signal: Signal, version: RuleVersion, *, by: Actor, at: datetime) -> 
 def _is_said_already(signal: Signal, version: RuleVersion) -> bool:
     """Whether an alert says the same by another window: a pull in an hour is one of the day and week, too.
 
-    One that waits, and is as severe; or one that a person has decided on, about hours that are all over.
+    One that waits, and is as severe, whether it counts calls or rows; or one that counts the same, and that a person has
+    decided on, about hours that are all over.
     """
-    said = family_of(version.terms)
+    kin, said = kin_of(version.terms), family_of(version.terms)
     since, until = queries.moment_of(signal.since), queries.moment_of(signal.until)
     rows = Finding.objects.filter(scope=signal.scope, key=signal.key, since__lt=until, until__gt=since)
     rank = SEVERITIES.index(version.terms["severity"])
     return any(
         SEVERITIES.index(row.severity) <= rank
         if row.is_open
-        else is_old_news(signal, queries.hour_at(row.until))
+        else family_of(row.version.terms) == said and is_old_news(signal, queries.hour_at(row.until))
         for row in rows.exclude(rule=signal.rule).select_related("version")
-        if family_of(row.version.terms) == said
+        if kin_of(row.version.terms) == kin
     )
 
 

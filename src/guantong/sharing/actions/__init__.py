@@ -8,7 +8,6 @@ every node on the way), written in the transaction of the act.
 from guantong.sharing.actions.agreeing import attach_paper, receive_agreement
 from guantong.sharing.actions.amending import receive_supplement, receive_withdrawal, supplement, withdraw
 from guantong.sharing.actions.correcting import (
-    Report,
     add_to_correction,
     answer_correction,
     file_correction,
@@ -43,6 +42,7 @@ from guantong.sharing.actions.tending import (
     suspend,
 )
 from guantong.sharing.actions.watching import extend, urge, watch_deadlines
+from guantong.sharing.voices.reporting import Report
 
 __all__ = [
     "Report",

@@ -3,10 +3,8 @@ by its department in its own system: nothing here edits it.
 """
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 from django.conf import settings
@@ -14,17 +12,14 @@ from django.db import transaction
 
 from guantong.catalog import queries as catalog
 from guantong.catalog.models import Resource
-from guantong.identity.models import Organisation, Person
+from guantong.identity.models import Organisation
 from guantong.identity.queries import holds
 from guantong.identity.workdays import after
 from guantong.journal.actions import record
-from guantong.journal.models import Receipt
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
-from guantong.notices.actions import tell, tell_person
+from guantong.notices.actions import tell
 from guantong.sharing.errors import (
-    CorrectionIncomplete,
-    FieldNotInResource,
     NotYoursToCorrect,
     NotYourVoice,
     NumberTaken,
@@ -38,34 +33,24 @@ from guantong.sharing.models import Correction, CorrectionState, Paper
 from guantong.sharing.parties import demand_own_organisation
 from guantong.sharing.voices.models import ANSWERED, RUNNING
 from guantong.sharing.voices.naming import demand_discreet, key_digest, key_tail
+from guantong.sharing.voices.notifying import subject_of, tell_asker, tell_provider
 from guantong.sharing.voices.queries import consumers_of
+from guantong.sharing.voices.reporting import (
+    ABOUT_VALUES,
+    Report,
+    demand_complete,
+    demand_item,
+    demand_standing,
+    uses,
+)
 from guantong.sharing.voices.standing import next_number, own, send
 from guantong.sharing.voices.telling import filing_of
 from guantong.sharing.voices.types import (
     CorrectionAnswer,
     CorrectionFiling,
-    CorrectionKind,
     CorrectionMove,
     ValueCorrected,
 )
-
-ABOUT_VALUES = {"authorisation", "use", "content"}
-"""Kinds that only who uses the data, or whom they are about, can know of."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What somebody says is wrong. ``key`` names the row and is not kept; ``subjects`` are a citizen's pseudonyms."""
-
-    kind: CorrectionKind
-    resource: str
-    words: str
-    item: str = ""
-    grant: str = ""
-    call: str = ""
-    key: str = ""
-    case: str = ""
-    subjects: Sequence[str] = ()
 
 
 @transaction.atomic
@@ -75,9 +60,9 @@ def file_correction(report: Report, *, paper: Paper | None = None, by: Actor, at
     CorrectionIncomplete, NotYoursToCorrect, FieldNotInResource, WordsTellTooMuch.
     """
     resource = catalog.by_code(report.resource)
-    _demand_complete(report, paper)
-    _demand_item(report.item, resource)
-    _demand_standing(report, by)
+    demand_complete(report, paper)
+    demand_item(report.item, resource)
+    demand_standing(report, by)
     name = uuid.uuid4()
     asker = Organisation.objects.filter(code=by.organisation).first() if by.organisation else None
     found = Correction(
@@ -119,10 +104,10 @@ def receive_correction(filing: CorrectionFiling, *, by: Actor, at: datetime) -> 
     prefix = f"JH{filing.asker_node}"
     if not filing.number.startswith(prefix) or Correction.objects.filter(number=filing.number).exists():
         raise NumberTaken(number=filing.number, node=filing.asker_node)
-    _demand_item(filing.item, resource)
+    demand_item(filing.item, resource)
     if filing.asker:
         demand_own_organisation(filing.asker, node=filing.asker_node)
-        if filing.kind in ABOUT_VALUES and not _uses(filing.asker, filing.resource):
+        if filing.kind in ABOUT_VALUES and not uses(filing.asker, filing.resource):
             raise NotYoursToCorrect
     values = {**msgspec.to_builtins(filing), "filed_at": clock.parse(filing.filed_at)}
     demand_discreet(filing.words)
@@ -168,9 +153,9 @@ def answer_correction(
     found.save()
     _record(f"correction.{decision}", found, {"words": said}, by=by, at=at)
     _tell_answer(found, by=by, at=at)
-    _tell_asker(found, by=by, at=at)
+    tell_asker(found, by=by, at=at)
     if decision == "corrected":
-        _tellconsumers_of(found, by=by, at=at)
+        _tell_consumers(found, by=by, at=at)
     return found
 
 
@@ -196,7 +181,7 @@ def receive_answer(told: CorrectionAnswer, *, by: Actor, at: datetime) -> None:
     found.save()
     _record("correction.followed", found, {"state": found.state}, by=by, at=at)
     if found.state not in {was, CorrectionState.WAITING}:
-        _tell_asker(found, by=by, at=at)
+        tell_asker(found, by=by, at=at)
 
 
 @transaction.atomic
@@ -270,7 +255,7 @@ def reopen_correction(correction: Correction, *, because: str, by: Actor, at: da
     _begin_again(found, because[:400], at=at)
     _record("correction.reopened", found, {"because": because[:400]}, by=by, at=at)
     _tell_answer(found, by=by, at=at)
-    _tell_provider(found, by=by, at=at)
+    tell_provider(found, by=by, at=at)
 
 
 @transaction.atomic
@@ -311,7 +296,7 @@ def _apply(found: Correction, move: CorrectionMove, *, by: Actor, at: datetime) 
     details = {"words": move.words, "satisfied": move.is_satisfied, "reopened": move.is_reopened}
     _record(act, found, details, by=by, at=at)
     if found.state == CorrectionState.WAITING:
-        _tell_provider(found, by=by, at=at)
+        tell_provider(found, by=by, at=at)
 
 
 def _begin_again(found: Correction, because: str, *, at: datetime) -> None:
@@ -329,48 +314,10 @@ def _keep(found: Correction, resource: Resource, *, by: Actor, at: datetime) -> 
     found.provider, found.provider_name = resource.provider.code, resource.provider.name
     found.due_on = after(at, settings.NODE.correction_days)
     found.save(force_insert=True)
-    _tell_provider(found, by=by, at=at)
+    tell_provider(found, by=by, at=at)
 
 
-def _demand_complete(report: Report, paper: Paper | None) -> None:
-    is_about_a_value = report.kind == "content"
-    lacks = [
-        (report.kind not in get_args(CorrectionKind), "校核类型", "the kind"),
-        (not report.words.strip(), "问题说明", "what is wrong"),
-        (is_about_a_value and not report.item, "信息项", "the item"),
-        (is_about_a_value and not (report.key.strip() or report.call.strip()), "主键或调用编号", "the row's key or the call"),
-        (is_about_a_value and paper is None, "证明材料", "the proof"),
-    ]  # fmt: skip
-    missing = [(zh, en) for lacking, zh, en in lacks if lacking]
-    if missing:
-        raise CorrectionIncomplete(
-            missing_zh="、".join(zh for zh, _ in missing), missing_en=", ".join(en for _, en in missing)
-        )
-
-
-def _demand_item(item: str, resource: Resource) -> None:
-    content = resource.live
-    if item and (content is None or item not in {each.name for each in content.items}):
-        raise FieldNotInResource(fields=item)
-
-
-def _demand_standing(report: Report, by: Actor) -> None:
-    """Whoever reports must use the data, or be whom they are about; entries anybody who works with them may report."""
-    if holds(by, "correction:file"):
-        if report.kind in ABOUT_VALUES and not _uses(by.organisation, report.resource):
-            raise NotYoursToCorrect
-        return
-    # Receipts of look-ups under the citizen's own pseudonyms; the page computes them from the number they signed in with.
-    is_own = Receipt.objects.filter(subject__in=report.subjects, resource=report.resource).exists()
-    if not holds(by, "correction:own") or report.kind != "content" or not is_own:
-        raise NotYoursToCorrect
-
-
-def _uses(consumer: str, resource: str) -> bool:
-    return bool(consumer) and consumers_of(resource, "").filter(consumer=consumer).exists()
-
-
-def _tellconsumers_of(found: Correction, *, by: Actor, at: datetime) -> None:
+def _tell_consumers(found: Correction, *, by: Actor, at: datetime) -> None:
     told = ValueCorrected(str(found.uuid), found.number, found.resource, found.item)
     hear_of_correction(told, by=by, at=at)
     nodes = sorted(
@@ -392,33 +339,6 @@ def _tell_answer(found: Correction, *, by: Actor, at: datetime) -> None:
     send("correction.answered", msgspec.to_builtins(told), found.asker_node, by=by, at=at)
 
 
-def _tell_provider(found: Correction, *, by: Actor, at: datetime) -> None:
-    if found.provider_node != own():
-        return
-    details = {
-        "asker": found.asker_name,
-        "resource": found.resource_name,
-        "due_on": str(found.due_on),
-        "number": found.number,
-    }
-    tell(
-        found.provider, "correction_to_answer", details, permission="correction:answer", subject=_about(found),
-        by=by, at=at,
-    )  # fmt: skip
-
-
-def _tell_asker(found: Correction, *, by: Actor, at: datetime) -> None:
-    if found.asker_node != own():
-        return
-    code = f"correction_{found.state}"
-    words = found.missing if found.state == CorrectionState.RETURNED else found.answer
-    details = {"number": found.number, "resource": found.resource_name, "words": words}
-    if found.asker:
-        tell(found.asker, code, details, permission="correction:file", subject=_about(found), by=by, at=at)
-    elif Person.objects.filter(uuid=found.asked_by_id).exists():
-        tell_person(found.asked_by_id, code, details, subject=_about(found), by=by, at=at)
-
-
 def _locked(correction: Correction) -> Correction:
     return Correction.objects.select_for_update().get(pk=correction.pk)
 
@@ -437,9 +357,5 @@ def _name_of(resource: str) -> str:
     return row.name if row else resource
 
 
-def _about(found: Correction) -> Subject:
-    return Subject("correction", str(found.uuid))
-
-
 def _record(act: str, found: Correction, details: dict[str, Any], *, by: Actor, at: datetime) -> None:
-    record(act, by=by, at=at, subject=_about(found), details=details)
+    record(act, by=by, at=at, subject=subject_of(found), details=details)

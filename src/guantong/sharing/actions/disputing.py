@@ -15,11 +15,9 @@ from guantong.identity.workdays import after
 from guantong.journal.actions import record
 from guantong.journal.types import Actor, Subject
 from guantong.kit import clock
-from guantong.notices.actions import tell
 from guantong.sharing.actions.correcting import reopen_correction
 from guantong.sharing.actions.moving import arrive
 from guantong.sharing.errors import (
-    NoSuperior,
     NothingToDispute,
     NotYourVoice,
     NumberTaken,
@@ -29,7 +27,6 @@ from guantong.sharing.errors import (
 )
 from guantong.sharing.models import (
     Correction,
-    CorrectionState,
     Dispute,
     DisputeStage,
     DisputeState,
@@ -37,10 +34,10 @@ from guantong.sharing.models import (
     Request,
     RequestState,
     Statement,
-    Step,
 )
-from guantong.sharing.telling import is_leaving
 from guantong.sharing.voices.entitling import NAMES, demand_fitting, demand_side
+from guantong.sharing.voices.grounds import demand_ours, disputable, is_judge_in_own_cause, next_stage
+from guantong.sharing.voices.notifying import tell_of_dispute, tell_of_statement
 from guantong.sharing.voices.queries import running_about
 from guantong.sharing.voices.standing import next_number, own, send, speaker_of, superior_of
 from guantong.sharing.voices.telling import statement_terms, terms_of
@@ -63,7 +60,7 @@ def raise_dispute(
         matter = Request.objects.select_for_update().get(pk=matter.pk)
     else:
         matter = Correction.objects.select_for_update().get(pk=matter.pk)
-    about, answer = _disputable(matter)
+    about, answer = disputable(matter)
     is_ours = isinstance(matter, Request) or bool(matter.asker)
     asker = matter.consumer if isinstance(matter, Request) else matter.asker
     if not is_ours or asker != by.organisation or not holds(by, "dispute:speak"):
@@ -92,7 +89,7 @@ def raise_dispute(
     _write(dispute, "asker", "raised", words, paper, by=by, at=at)
     _record("dispute.raised", dispute, {"about": matter.number}, by=by, at=at)
     send("dispute.raised", msgspec.to_builtins(terms_of(dispute)), dispute.provider_node, by=by, at=at)
-    _tell(dispute, dispute.provider, "dispute_raised", {}, by=by, at=at)
+    tell_of_dispute(dispute, dispute.provider, "dispute_raised", {}, by=by, at=at)
     return dispute
 
 
@@ -114,7 +111,7 @@ def receive_dispute(terms: DisputeTerms, *, by: Actor, at: datetime) -> Dispute:
         **{**values, "raised_at": clock.parse(terms.raised_at), "superior_node": superior, "stage_at": at}
     )
     if terms.provider_node == own():
-        _demand_ours(terms)
+        demand_ours(terms)
         dispute.due_on = after(at, settings.NODE.dispute_talk_days)
     elif superior == own():
         dispute.stage = DisputeStage.SUPERIOR
@@ -130,11 +127,11 @@ def receive_dispute(terms: DisputeTerms, *, by: Actor, at: datetime) -> Dispute:
     _record("dispute.received", dispute, {"stage": dispute.stage}, by=by, at=at)
     if superior == own():
         for bureau in bureaus(own()):
-            _tell(dispute, bureau, "dispute_to_rule", {}, permission="dispute:rule", by=by, at=at)
+            tell_of_dispute(dispute, bureau, "dispute_to_rule", {}, permission="dispute:rule", by=by, at=at)
         told = {"uuid": str(dispute.uuid), "due_on": str(dispute.due_on)}
         send("dispute.due", told, dispute.asker_node, dispute.provider_node, by=by, at=at)
     else:
-        _tell(dispute, dispute.provider, "dispute_raised", {}, by=by, at=at)
+        tell_of_dispute(dispute, dispute.provider, "dispute_raised", {}, by=by, at=at)
     return dispute
 
 
@@ -245,7 +242,7 @@ def _say(
     carry = after(at, settings.NODE.dispute_carry_days) if (ruling or act == "conceded") else None
     due_on = carry.isoformat() if carry else None
     was_with = found.superior_node if found.stage == DisputeStage.SUPERIOR else ""
-    stage = _next_stage(found) if act == "taken_up" else ""
+    stage = next_stage(found) if act == "taken_up" else ""
     _apply(found, terms, ruling, due_on, stage=stage, by=by, at=at)
     told = DisputeSaid(str(found.uuid), terms, ruling, due_on, stage)
     if stage == "superior":
@@ -283,16 +280,7 @@ def _apply(
     _record(f"dispute.{said.act}", found, details, by=by, at=at)
     if said.act in {"ruled", "conceded"} and found.ruling == "asker":
         _open_again(found, by=by, at=at)
-    _tell_all(found, said, by=by, at=at)
-
-
-def _next_stage(found: Dispute) -> Literal["authority", "superior"]:
-    """Who decides next: the bureau of the provider's node, unless it gave the answer itself or has decided. NoSuperior."""
-    if found.stage == DisputeStage.TALK and not _is_judge_in_own_cause(found):
-        return "authority"
-    if not found.superior_node:
-        raise NoSuperior
-    return "superior"
+    tell_of_statement(found, said, by=by, at=at)
 
 
 def _take_up(found: Dispute, stage: str, *, at: datetime) -> None:
@@ -305,7 +293,7 @@ def _take_up(found: Dispute, stage: str, *, at: datetime) -> None:
 def _pass_on(found: Dispute, *, by: Actor, at: datetime) -> None:
     """What another node cannot know: whether our bureau has a part in the answer. Then the asker's node brings it further up."""
     if found.provider_node == own() and found.stage == DisputeStage.AUTHORITY:
-        if found.superior_node and _is_judge_in_own_cause(found):
+        if found.superior_node and is_judge_in_own_cause(found):
             here = Actor("node", own(), settings.NODE.title, own())
             words = "同级主管部门参与了被争议的答复，转由共同上级处理。"
             _say(found, "authority", "taken_up", words, None, by=here, at=at)
@@ -317,15 +305,6 @@ def _bring(found: Dispute, *, by: Actor, at: datetime) -> None:
     if found.asker_node == own():
         terms = msgspec.to_builtins(terms_of(found))
         send("dispute.raised", terms, found.superior_node, by=by, at=at)
-
-
-def _is_judge_in_own_cause(found: Dispute) -> bool:
-    """Whether the bureau of the provider's node gave the answer that is disputed, or asks itself."""
-    if found.about == "request":
-        steps = Step.objects.filter(request__uuid=found.about_uuid, decision="refused")
-        if steps.filter(kind="bureau").exists():
-            return True
-    return bool({found.provider, found.asker} & bureaus(found.provider_node))
 
 
 def _open_again(found: Dispute, *, by: Actor, at: datetime) -> None:
@@ -354,39 +333,6 @@ def _open_again(found: Dispute, *, by: Actor, at: datetime) -> None:
     record("request.reopened", by=by, at=at, subject=Subject("request", str(request.uuid)), details=details)
     if request.provider_node == own():
         arrive(request, by=by, at=at)
-
-
-def _disputable(matter: Request | Correction) -> tuple[str, str]:
-    """What of a matter can be disputed, and the answer in the provider's words. NothingToDispute."""
-    if isinstance(matter, Request):
-        refusal = matter.steps.filter(decision="refused").last()
-        if (
-            matter.state == RequestState.REFUSED
-            and refusal
-            and not is_leaving(matter)
-            and refusal.kind in {"provider", "bureau"}
-        ):
-            return "request", f"{refusal.decider_name}：{refusal.reason}"
-        if matter.state == RequestState.GRANTED and matter.narrowing:
-            said = "；".join(step.reason for step in matter.steps.all() if step.reason)
-            return "narrowing", said or "—"
-    elif matter.state == CorrectionState.REJECTED or (
-        matter.state == CorrectionState.CLOSED and matter.is_satisfied is False
-    ):
-        return "correction", f"{matter.provider_name}：{matter.answer}"
-    raise NothingToDispute(number=matter.number)
-
-
-def _demand_ours(terms: DisputeTerms) -> None:
-    """What is disputed must be an answer of this node, to that asker."""
-    if terms.about == "correction":
-        found = Correction.objects.filter(uuid=terms.about_uuid).first()
-        known: object = found and (found.asker, found.asker_node, found.provider, found.number)
-    else:
-        asked = Request.objects.filter(uuid=terms.about_uuid).first()
-        known = asked and (asked.consumer, asked.consumer_node, asked.provider, asked.number)
-    if known != (terms.asker, terms.asker_node, terms.provider, terms.about_number):
-        raise TermsWrong(why_zh="争议所指的答复不存在", why_en="there is no such answer to dispute")
 
 
 def _write(
@@ -421,34 +367,6 @@ def _name(by: Actor) -> str:
 def _keep(found: Dispute, terms: StatementTerms) -> Statement:
     values = {**msgspec.to_builtins(terms), "at": clock.parse(terms.at)}
     return Statement.objects.create(dispute=found, **values)
-
-
-def _tell_all(found: Dispute, said: StatementTerms, *, by: Actor, at: datetime) -> None:
-    """Tell those of this node whom a statement concerns: the other side, or who is to decide."""
-    words = {"words": said.words[:200], "who": said.organisation_name}
-    if found.asker_node == own() and said.side != "asker":
-        _tell(found, found.asker, f"dispute_{said.act}", words, by=by, at=at)
-    if found.provider_node == own() and said.side != "provider":
-        _tell(found, found.provider, f"dispute_{said.act}", words, by=by, at=at)
-    is_authority = found.stage == DisputeStage.AUTHORITY and found.provider_node == own()
-    is_superior = found.stage == DisputeStage.SUPERIOR and found.superior_node == own()
-    if said.act == "taken_up" and (is_authority or is_superior):
-        for bureau in bureaus(own()) - {found.asker, found.provider}:
-            _tell(found, bureau, "dispute_to_rule", {}, permission="dispute:rule", by=by, at=at)
-
-
-def _tell(
-    found: Dispute, whom: str, code: str, more: dict[str, str], *,
-    permission: str = "dispute:speak", by: Actor, at: datetime,
-) -> None:  # fmt: skip
-    if whom not in bureaus(own()) and own() not in {found.asker_node, found.provider_node}:
-        return
-    details = {
-        "number": found.number, "asker": found.asker_name, "provider": found.provider_name,
-        "resource": found.resource_name, "due_on": str(found.due_on or ""), **more,
-    }  # fmt: skip
-    about = Subject("dispute", str(found.uuid))
-    tell(whom, code, details, permission=permission, subject=about, by=by, at=at)
 
 
 def _locked(dispute: Dispute) -> Dispute:

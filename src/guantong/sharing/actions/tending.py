@@ -46,10 +46,8 @@ def suspend(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
     """暂停: calls are refused until it is resumed. By the provider, its node's bureau, or a security officer of either."""
     grant = _in_force(grant, at=at)
     demand_giver(grant, by, also="grant:suspend")
-    if grant.state != GrantState.ACTIVE:
-        raise GrantStateWrong(grant=grant.code, act_zh="暂停", act_en="suspended")
-    _change(grant, "suspended", GrantState.SUSPENDED, reason=_given(reason), by=by, at=at)
-    return grant
+    _demand_state(grant, GrantState.ACTIVE, act_zh="暂停", act_en="suspended")
+    return _change(grant, "suspended", GrantState.SUSPENDED, reason=_given(reason), by=by, at=at)
 
 
 @transaction.atomic
@@ -57,10 +55,8 @@ def resume(grant: Grant, *, reason: str, by: Actor, at: datetime) -> Grant:
     """恢复: a suspended grant is in force again."""
     grant = _in_force(grant, at=at)
     demand_giver(grant, by)
-    if grant.state != GrantState.SUSPENDED:
-        raise GrantStateWrong(grant=grant.code, act_zh="恢复", act_en="resumed")
-    _change(grant, "resumed", GrantState.ACTIVE, reason=_given(reason), by=by, at=at)
-    return grant
+    _demand_state(grant, GrantState.SUSPENDED, act_zh="恢复", act_en="resumed")
+    return _change(grant, "resumed", GrantState.ACTIVE, reason=_given(reason), by=by, at=at)
 
 
 @transaction.atomic
@@ -108,10 +104,7 @@ def receive_standing(standing: Standing, *, by: Actor, at: datetime) -> None:
         return
     after = standing_terms(msgspec.to_builtins(standing))
     demand_not_wider(msgspec.convert(grant.terms, GrantTerms), after)
-    before = {name: was for name, was in standing_terms(grant.terms).items() if was != after[name]}
-    terms = {**grant.terms, **after}
-    checked_terms(terms)
-    _keep(grant, standing, terms, before, by=by, at=at)
+    _keep(grant, standing, after, by=by, at=at)
 
 
 def change(
@@ -152,24 +145,17 @@ def _change(
         "said_at": clock.rfc3339(at),
     }
     standing = msgspec.convert(told, Standing)
-    before = {name: was for name, was in standing_terms(grant.terms).items() if was != after[name]}
-    terms = {**grant.terms, **{name: after[name] for name in CHANGING}}
-    checked_terms(terms)
-    _keep(grant, standing, terms, before, by=by, at=at)
+    _keep(grant, standing, after, by=by, at=at)
     if grant.consumer_node != grant.provider_node:
         tell_route(grant, "grant.changed", msgspec.to_builtins(standing), by=by, at=at)
     return grant
 
 
-def _keep(
-    grant: Grant,
-    standing: Standing,
-    terms: dict[str, Any],
-    before: dict[str, Any],
-    *,
-    by: Actor,
-    at: datetime,
-) -> None:
+def _keep(grant: Grant, standing: Standing, after: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    """A revision at either node, whoever decided it: the terms ``after`` it, kept beside what they were. TermsWrong."""
+    before = {name: was for name, was in standing_terms(grant.terms).items() if was != after[name]}
+    terms = {**grant.terms, **{name: after[name] for name in CHANGING}}
+    checked_terms(terms)
     was_ended_here = grant.state == GrantState.ENDED
     grant.terms, grant.revision = terms, standing.revision
     grant.not_after = clock.parse(standing.not_after)
@@ -231,6 +217,11 @@ def _in_force(grant: Grant, *, at: datetime) -> Grant:
     if locked.is_over or locked.not_after <= at:
         raise GrantNotInForce(grant=locked.code)
     return locked
+
+
+def _demand_state(grant: Grant, state: GrantState, *, act_zh: str, act_en: str) -> None:
+    if grant.state != state:
+        raise GrantStateWrong(grant=grant.code, act_zh=act_zh, act_en=act_en)
 
 
 def _is_consumer(grant: Grant, by: Actor) -> bool:
