@@ -249,6 +249,17 @@ def test_where_many_are_looked_up_from_many_sides_more_is_wanted() -> None:
     assert "followed_week" not in {s.rule for s in judge_person("x", ten, [day], rules(), peaks)}
 
 
+def test_a_day_on_which_many_are_looked_up_from_many_sides_follows_nobody() -> None:
+    town, peaks = Town(1), Peaks()
+    day = town.month
+    person = Person([call(plan, day * 24 + 9, 0, subject="x", case="") for plan in town.plans[:7]])
+    for other in range(persons.MANY - 2):
+        peaks.note("followed_day", day, f"p{other}", 7)
+    assert "followed_day" in {s.rule for s in judge_person("x", person, [day], rules(), peaks)}
+    peaks.note("followed_day", day, "another", 7)
+    assert "followed_day" not in {s.rule for s in judge_person("x", person, [day], rules(), peaks)}
+
+
 def test_the_most_looked_up_are_the_same_in_any_order() -> None:
     told = [(f"p{n}", n % 7) for n in range(40)] + [("p3", 9), ("p3", 1)]
     straight, shuffled = Peaks(), Peaks()

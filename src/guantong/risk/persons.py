@@ -24,6 +24,8 @@ MARK = 24
 """So many characters of a pseudonym name a person in an alert's key."""
 
 OCCASION_S = 300
+MANY = 5
+"""When so many reach something on one day, it is how the day is."""
 PEAKS = 12
 """So many of those who were looked up from most sides are remembered of each day."""
 
@@ -98,8 +100,11 @@ class Peaks:
         self.changed.add((rule, day))
 
     def level(self, rule: str, day: int) -> int:
-        """What at most one person a week exceeded in the four weeks before the week up to ``day``."""
-        reached = []
+        """What at most one person a week exceeded in the four weeks before the week up to ``day``.
+
+        Or what ``MANY`` reached on the day itself: whoever is followed is one or two, not half the town.
+        """
+        reached = sorted(self.days.get((rule, day), {}).values())[-MANY : -MANY + 1]
         for end in range(day - WEEK, day - WEEK - USUAL_DAYS, -WEEK):
             most: dict[str, int] = {}
             for n in range(end - WEEK + 1, end + 1):
