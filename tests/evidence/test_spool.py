@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-from concurrent.futures import Future
 
 import pytest
 
@@ -130,7 +129,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path, monkeypatch):
         assert records(tmp_path) == [b"first", b"third"]
 
 
-def test_a_full_disk_leaves_whole_records_where_a_reader_may_have_seen_them(tmp_path, monkeypatch):
+async def test_a_full_disk_leaves_whole_records_where_a_reader_may_have_seen_them(tmp_path, monkeypatch):
     with Spool(tmp_path, "w") as writing:
         real = os.write
 
@@ -139,11 +138,11 @@ def test_a_full_disk_leaves_whole_records_where_a_reader_may_have_seen_them(tmp_
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "write", all_but_one_byte)
-        both = [Future(), Future()]
-        writing._add([(b"first", both[0]), (b"second", both[1])])
+        both = [asyncio.get_running_loop().create_future() for _ in range(2)]
+        writing.append_together([b"first", b"second"], both)
         for done in both:
             with pytest.raises(SpoolFailed):
-                done.result()
+                await done
         monkeypatch.setattr(os, "write", real)
         writing.append_now(b"third")
         assert records(tmp_path) == [b"first", b"third"]

@@ -166,7 +166,7 @@ class Courier(_Guard):
         fresh = asyncio.get_running_loop().time() - IDLE_CONNECTION_S
         while kept:
             connection = kept.pop()
-            if connection.is_idle and connection.idle_since > fresh:
+            if connection.idle_since > fresh and connection.is_usable():
                 return connection
             connection.close()
         return None

@@ -5,6 +5,7 @@ which took longer than all the rest of a call that is passed on (decision 27).
 """
 
 import asyncio
+import select
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -53,7 +54,7 @@ class TooLarge(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """See above. :attr:`is_idle` tells whether it can take another exchange."""
+    """See above. :meth:`is_usable` tells whether it can take another exchange."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self.is_idle = False
         self.idle_since = 0.0
+        self._poll = select.poll()
 
     async def exchange(self, sending: Sending, deadline: float) -> Reply:
         """The answer. Raises TimeoutError at ``deadline`` (of the event loop's clock), Broken, TooLarge."""
@@ -97,6 +99,10 @@ class Connection(asyncio.Protocol):
             if not self.is_idle:
                 self._transport.abort()
 
+    def is_usable(self) -> bool:
+        """Whether it can take another exchange, as far as the kernel knows: the end of it may be there, unread."""
+        return self.is_idle and not self._poll.poll(0)
+
     def close(self) -> None:
         """End it."""
         self.is_idle = False
@@ -119,6 +125,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There it is."""
         self._transport = cast("asyncio.Transport", transport)
+        self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Gone: an answer that lasts as long as the connection is whole now, any other is not."""

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Self, Union
+from typing import NamedTuple, Self, Union
 
 from guantong.kit.durable import sync_folder
 from guantong.kit.errors import GuantongError
@@ -71,6 +71,22 @@ class SpoolArchived(SpoolDamaged):
     en = "The records of writer {writer} at offset {offset} rest in the archive."
 
 
+class _Arrival(NamedTuple):
+    """Records that came together, and whoever waits for each: all in the event loop ``loop``, or (None) threads."""
+
+    records: list[bytes]
+    waiting: "Sequence[Done]"
+    loop: asyncio.AbstractEventLoop | None
+
+    def settle(self, failure: "SpoolFailed | None") -> None:
+        """Tell all who wait. An event loop is woken once."""
+        if self.loop is None:
+            _tell(self.waiting, failure)
+        else:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                self.loop.call_soon_threadsafe(_tell, self.waiting, failure)
+
+
 @dataclass(slots=True)
 class Written:
     """What a spool has written since it was opened; ``seconds`` is how long each batch took to be on disk."""
@@ -105,8 +121,8 @@ class Spool:
         self.written = Written()
         self._closing = False
         # A queue in C: a lone append takes 207 µs, where a condition variable in Python made it 225.
-        self._arrivals: SimpleQueue[list[tuple[bytes, Done]]] = SimpleQueue()
-        self._gathered: list[tuple[bytes, Done]] = []
+        self._arrivals: SimpleQueue[_Arrival] = SimpleQueue()
+        self._gathered: list[tuple[bytes, asyncio.Future[None]]] = []
         self._door = threading.Lock()
         self._thread = threading.Thread(target=self._write_batches, name=f"spool-{writer}", daemon=True)
         self._thread.start()
@@ -128,8 +144,9 @@ class Spool:
 
     def append_together(self, records: Sequence[bytes], waiting: "Sequence[asyncio.Future[None]]") -> None:
         """Hand several records over at once; each future is done when its record is on disk, or has SpoolFailed."""
+        arrival = _Arrival(list(map(_checked, records)), waiting, asyncio.get_running_loop())
         try:
-            self._add([(_checked(record), done) for record, done in zip(records, waiting, strict=True)])
+            self._add(arrival)
         except SpoolFailed as failed:
             _tell(waiting, failed)
 
@@ -141,7 +158,7 @@ class Spool:
         """Write what is waiting and let go of the folder."""
         with self._door:
             self._closing = True
-            self._arrivals.put([])  # only to wake the writer
+            self._arrivals.put(_Arrival([], [], None))  # only to wake the writer
         self._thread.join()
         os.close(self._file)
         os.close(self._lock_file)
@@ -155,43 +172,42 @@ class Spool:
     def enqueue(self, record: bytes) -> Future[None]:
         """Begin to write ``record``; the result is there once it is on disk, or SpoolFailed."""
         done: Future[None] = Future()
-        self._add([(_checked(record), done)])
+        self._add(_Arrival([_checked(record)], [done], None))
         return done
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
-        try:
-            self._add(gathered)
-        except SpoolFailed as failed:
-            _tell([done for _, done in gathered], failed)
+        self.append_together([record for record, _ in gathered], [done for _, done in gathered])
 
-    def _add(self, records: "list[tuple[bytes, Done]]") -> None:
+    def _add(self, arrival: "_Arrival") -> None:
         with self._door:
             if self._closing:
                 raise SpoolFailed(why="the spool is closed")
-            self._arrivals.put(records)
+            self._arrivals.put(arrival)
 
     def _write_batches(self) -> None:
         # Nothing arrives once it is closing (see _add), so what is empty then stays empty.
         while not (self._closing and self._arrivals.empty()):
-            batch = self._arrivals.get()
+            batch = [self._arrivals.get()]
             while not self._arrivals.empty():
-                batch += self._arrivals.get()
-            if batch:
+                batch.append(self._arrivals.get())
+            if any(one.records for one in batch):
                 self._write(batch)
 
-    def _write(self, batch: "list[tuple[bytes, Done]]") -> None:
+    def _write(self, batch: "list[_Arrival]") -> None:
         failed: SpoolFailed | None = None
         began = time.perf_counter()
         try:
-            self._write_frames(b"".join(_framed(record) for record, _ in batch))
+            records = [record for one in batch for record in one.records]
+            self._write_frames(b"".join(map(_framed, records)))
         except OSError as fault:
             failed = SpoolFailed(why=fault.strerror or str(fault))
             self.written.failures += 1
         else:
-            self.written.records += len(batch)
+            self.written.records += len(records)
             self.written.seconds.note(time.perf_counter() - began)
-        _settle([done for _, done in batch], failed)
+        for one in batch:
+            one.settle(failed)
 
     def _write_frames(self, frames: bytes) -> None:
         if self._broken:
@@ -350,19 +366,6 @@ def _checked(record: bytes) -> bytes:
     if not 0 < len(record) <= LARGEST_RECORD:
         raise ValueError(f"a record has 1 to {LARGEST_RECORD} bytes")
     return record
-
-
-def _settle(waiting: "list[Done]", failure: SpoolFailed | None) -> None:
-    """Tell all who wait. An event loop is woken once for its whole share of the batch."""
-    shares: dict[asyncio.AbstractEventLoop, list[Done]] = {}
-    for done in waiting:
-        if isinstance(done, asyncio.Future):
-            shares.setdefault(done.get_loop(), []).append(done)
-        else:
-            _tell([done], failure)
-    for loop, share in shares.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
-            loop.call_soon_threadsafe(_tell, share, failure)
 
 
 def _tell(share: "Sequence[Done]", failure: SpoolFailed | None) -> None:

@@ -104,7 +104,7 @@ def _by_key(rows: Sequence[Row], lookup: Lookup) -> dict[Key, list[Row]]:
     width = len(lookup.keys)
     found: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
-        mine = found[tuple([str(part) for part in row[:width]])]
+        mine = found[(str(row[0]),) if width == 1 else tuple([str(part) for part in row[:width]])]
         if len(mine) < lookup.limit:
             mine.append(row[width:])
     return found

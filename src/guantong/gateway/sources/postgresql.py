@@ -33,7 +33,7 @@ class PostgreSQLSource:
             async with pool.acquire() as connection:
                 statement = self._statements.get(lookup) or await self._prepare(connection, lookup)
                 rows = await connection.fetch(statement, *map(list, zip(*keys, strict=True)), limit)
-                return [tuple(row) for row in rows]
+                return list(rows)  # records slice into tuples
         except exceptions.DataError:
             raise KeyUnusable from None
         except (exceptions.PostgresError, exceptions.InterfaceError, OSError):
