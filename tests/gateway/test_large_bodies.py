@@ -222,6 +222,8 @@ async def test_a_client_that_goes_away_leaves_nothing(town: Town, department: De
     writer.write(head.encode() + LARGE[:2_000_000])
     await writer.drain()
     await until(lambda: town.city.parts.holding.on_disk > IN_MEMORY)
+    ((_, told),) = town.city.parts.snapshot().gauges["bodies_on_disk_bytes"]
+    assert told > IN_MEMORY
     writer.close()
     await until(lambda: nothing_held(town))
     assert department.seen == []

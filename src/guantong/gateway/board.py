@@ -45,6 +45,7 @@ COUNTERS = {
 GAUGES = {
     "calls_in_flight": Kind("Requests being answered", ("process",)),
     "receipts_waiting": Kind("Receipts on their way to disk", ("process",)),
+    "bodies_on_disk_bytes": Kind("Bytes of large bodies that rest on disk on their way through", ("process",)),
     "bundle_sequence": Kind("Number of the bundle in force", ("process",)),
     "bundle_age_seconds": Kind("Age of the bundle in force", ("process",)),
     "draining": Kind("1 while the process only finishes what is on its way", ("process",)),

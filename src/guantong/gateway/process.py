@@ -99,6 +99,7 @@ class Parts:
             gauges={
                 "calls_in_flight": [((), self.meters.in_flight)],
                 "receipts_waiting": [((), self.ledger.waiting)],
+                "bodies_on_disk_bytes": [((), self.holding.on_disk)],
                 "draining": [((), int(self.gateway.is_draining))],
                 "service_addresses": [((name,), len(found.all)) for name, found in services.items()],
                 "service_addresses_resting": [((name,), count) for name, count in resting.items()],
