@@ -17,7 +17,7 @@ from guantong.bundle.types import Bundle
 from guantong.gateway.bodies import Body
 from guantong.gateway.call import KIND, Call
 from guantong.gateway.callers import Callers
-from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RequestMisshapen, RouteLoop
+from guantong.gateway.faults import CallNotProved, RelayNotOnRoute, RequestMisshapen, RouteLoop, RouteTooLong
 from guantong.gateway.holding import Held, Holding
 from guantong.gateway.messages import Query, Verify, call_of, checked, read
 from guantong.gateway.metrics import ANSWERED, Meters, mode_of
@@ -289,8 +289,10 @@ class Gateway:
 
     def _path(self, head: Incoming) -> tuple[str, ...]:
         path = tuple(head.headers.get(PATH, "").split(","))
-        if self._node in path or len(path) > LONGEST_PATH:
+        if self._node in path:
             raise RouteLoop(path=",".join(path)[:64])
+        if len(path) > LONGEST_PATH:
+            raise RouteTooLong(path=",".join(path)[:64], most=LONGEST_PATH)
         return path
 
     def _error(

@@ -1,4 +1,4 @@
-"""What one gateway process counts about itself, in plain numbers; told twice a second to whoever gathers them.
+"""What one gateway process counts about itself, in plain numbers; told ten times a second to whoever gathers them.
 
 Labels are few and of our own making: outcome codes, modes, names of rules, names of sources and codes of resources.
 No key, case, person, grant or address of a caller is ever one. A kind of count that would get too many

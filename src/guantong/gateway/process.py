@@ -45,7 +45,7 @@ from guantong.kit.shared_secrets import FILE as SHARED_SECRETS
 from guantong.kit.suites import SigningKey, suite
 
 POLL_S = 0.2
-TELL_S = 0.5
+TELL_S = 0.1
 FIRST_S = 0.01
 LARGEST_ANSWER = 8 << 20
 """What another node may answer: 4 MB of a department's, as base64 and with its proofs, fit."""
@@ -133,7 +133,7 @@ def parts_of(settings: Settings, number: int) -> Parts:
     holding = Holding(settings.home / "run", settings.gateway_held_mb << 20)
     limits = Limits(counts, f"{socket.gethostname()}/gateway-{number}", ledger.days)
     meters = Meters()
-    traces = Traces(settings.otlp_url, settings.node, f"gateway-{number}")
+    traces = Traces(settings.otlp_url, settings.node, f"gateway-{number}", ratio=settings.trace_ratio)
     url = settings.gateway_url.rstrip("/")
     tokens = Tokens(settings.node, url, key, counts, ring=ring)
     shared = SharedSecrets(settings.key_folder / SHARED_SECRETS)

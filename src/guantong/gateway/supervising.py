@@ -26,7 +26,6 @@ from guantong.evidence.standing import standing
 from guantong.gateway.board import Board, serve_metrics
 from guantong.gateway.draining import DrainingServer
 from guantong.gateway.process import BACKLOG, check_keys, parts_of, serve
-from guantong.gateway.traces import Sampling
 from guantong.kit.errors import GuantongError
 from guantong.kit.settings import Settings
 
@@ -95,7 +94,6 @@ def _work(
 
     async def main() -> None:
         parts = parts_of(settings, number)
-        parts.traces.sampling = Sampling(settings.trace_ratio)
         # What is there now stays; calls leave no cycles worth looking for every few hundred objects.
         gc.freeze()
         gc.set_threshold(GC_EVERY, 50, 100)

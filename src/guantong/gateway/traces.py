@@ -110,12 +110,14 @@ class Trail:
 
 
 class Traces:
-    """Begins trails and sends the spans of ended ones to ``url``; with an empty one, trails are only passed on."""
+    """Begins trails and sends the spans of ended ones to ``url``; with an empty one, trails are only passed on.
 
-    def __init__(self, url: str, node: str, process: str) -> None:
+    ``ratio`` of the traces are told where the caller says nothing of it.
+    """
+
+    def __init__(self, url: str, node: str, process: str, *, ratio: float = 1.0) -> None:
         self._url = url
-        self.sampling = Sampling(1.0)
-        """What decides for callers that say nothing of it."""
+        self.sampling = Sampling(ratio)
         self._courier = Courier([url] if url else [], timeout_s=PATIENCE_S)
         self._resource = _attributes(
             {"service.name": "guantong-gateway", "service.instance.id": f"{node}/{process}"}
