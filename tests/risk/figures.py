@@ -22,9 +22,10 @@ if __name__ == "__main__":
 
 from django.test.utils import setup_databases, teardown_databases
 from tests.risk.attacks import every
-from tests.risk.other_town import EXPECTED_UNSEEN, OtherTown, wrongs
+from tests.risk.other_town import OtherTown
 from tests.risk.running import found_by, is_new, watched
 from tests.risk.traffic import Town
+from tests.risk.wrongs import EXPECTED_UNSEEN, wrongs
 
 from guantong.gateway.steps import Steps
 from guantong.journal.models import Receipt

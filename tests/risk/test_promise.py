@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 from tests.risk.attacks import every
-from tests.risk.other_town import EXPECTED_UNSEEN, OtherTown, number_of, wrongs
+from tests.risk.other_town import OtherTown, number_of
 from tests.risk.running import found_by, is_new, watched
 from tests.risk.traffic import Town
+from tests.risk.wrongs import EXPECTED_UNSEEN, wrongs
 
 from guantong.risk.types import Fact
 
