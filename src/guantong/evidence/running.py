@@ -74,7 +74,7 @@ class Running:
                 if await self._write(self._integrate_for_a_while):
                     self._news.set()
                     # Syncing and signing cost the same for one leaf as for a thousand: under load, wait for more.
-                    pause = min(SIGN_EVERY_S, REST * (time.monotonic() - began))
+                    pause = min(SIGN_EVERY_S, max(LOOK_EVERY_S, REST * (time.monotonic() - began)))
                 self.trouble = None
             except (OSError, sqlite3.Error, GuantongError) as fault:
                 _logger.exception("the log could not integrate")
