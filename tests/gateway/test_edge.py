@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.test_tokens import given
-from tests.gateway.town import Town, query
+from tests.gateway.town import Town, query, until
 
 from guantong.gateway import protocol
 
@@ -282,6 +282,56 @@ async def test_a_body_in_broken_pieces_is_told_from_a_whole_one(town: Town) -> N
     assert len(town.city.receipts()) == before
     whole = head + b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
     assert status(await exchanged(town, whole)) == 200
+
+
+async def test_what_comes_behind_a_body_is_no_header(town: Town) -> None:
+    """Trailers would reach us behind the back of whatever looked at the head before."""
+    head = kept("none", b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+    head = head.replace(b"Authorization: Bearer none\r\n", b"")
+    body = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n"
+    token = await given(town)
+    answer = await exchanged(town, head + body + f"Authorization: Bearer {token}\r\n\r\n".encode())
+    assert status(answer) == 400, answer
+    assert b"content_digest" in answer, "it is taken for one that signs"
+    late = head + body[:-5] + b"\r\n"
+    answer = await exchanged(town, late[:-2], b"0\r\n", f"Authorization: Bearer {token}\r\n\r\n".encode())
+    assert status(answer) == 400, answer
+    good = kept(token, b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+    after = await exchanged(town, good + body + b"X: y\r\n\r\n" + request(token))
+    assert after.count(KEPT) == 2, "and does no harm"
+    endless = await exchanged(town, good + body + b"X: y\r\n" * 50_000 + b"\r\n")
+    assert status(endless) in {0, 400}
+
+
+async def test_half_a_head_behind_a_request_does_not_cost_its_answer(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.1)
+    gate = asyncio.Event()
+    real = town.city.parts.gateway.serve
+
+    async def slow(*args: Any) -> Any:
+        await gate.wait()
+        return await real(*args)
+
+    monkeypatch.setattr(town.city.parts.gateway, "serve", slow)
+    reader, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /he")
+    await asyncio.sleep(0.4)  # longer than a head may take: nothing is to happen
+    gate.set()
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    rest = await asyncio.wait_for(reader.read(), 20)
+    assert rest.endswith(protocol.TOO_SLOW), "and then it is told"
+    writer.close()
+
+
+async def test_a_client_that_reads_no_answers_is_left(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "TAKEN_WITHIN_S", 0.3)
+    _, writer = await asyncio.open_connection("127.0.0.1", town.city.settings.gateway_port, limit=1024)
+    writer.write(b"GET /v1/keys HTTP/1.1\r\nHost: x\r\n\r\n" * 40_000)
+    connections = town.city.server.server_state.connections
+    await until(lambda: not connections)
+    writer.transport.abort()
 
 
 async def test_a_client_may_ask_before_it_sends(town: Town) -> None:

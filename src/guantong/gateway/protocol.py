@@ -94,6 +94,7 @@ class Http11(asyncio.Protocol):
         self._in_head = True
         self._is_new = True
         self._head_bytes = 0
+        self._trailer_bytes = 0
         self._target = b""
         self._headers: dict[str, str] = {}
         self._owed = 0
@@ -175,7 +176,7 @@ class Http11(asyncio.Protocol):
         """A head begins."""
         if not self._is_new:
             self._due = NEVER
-        self._in_head, self._head_bytes = True, 1
+        self._in_head, self._head_bytes, self._trailer_bytes = True, 1, 0
         self._target, self._headers = b"", {}
 
     def on_url(self, url: bytes) -> None:
@@ -184,7 +185,15 @@ class Http11(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header. Of repeated ones the values are joined (RFC 9110 §5.2)."""
+        """One header. Of repeated ones the values are joined (RFC 9110 §5.2).
+
+        What comes behind a body in pieces is passed over: nobody judged it when the request was admitted (§6.5.1).
+        """
+        if not self._in_head:
+            self._trailer_bytes += len(name) + len(value)
+            if self._trailer_bytes > LARGEST_HEAD:
+                raise HeadTooLarge
+            return
         self._weigh(len(name) + len(value))
         known, told = name.decode("latin-1").lower(), value.decode("latin-1")
         if known in self._headers:
@@ -253,7 +262,8 @@ class Http11(asyncio.Protocol):
                 if answer.held is not None:
                     answer.held.close()
         except TimeoutError:
-            self._end(b"")  # it takes nothing any more
+            self._is_ended = self._is_deaf = True
+            self._transport.abort()  # it takes nothing any more
         except Exception as fault:
             # Nothing of ours should come here; the connection must not be left hanging all the same.
             logger.exception("an answer could not be written: %s", type(fault).__name__)
@@ -264,8 +274,7 @@ class Http11(asyncio.Protocol):
             self._state.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write(self, request: _Request, answer: Outgoing) -> None:
-        if self._writable is not None:
-            await self._writable
+        await self._drained()
         if self._is_ended:
             return
         body = request.body
@@ -285,12 +294,16 @@ class Http11(asyncio.Protocol):
     async def _write_parts(self, parts: Parts) -> None:
         """A body that is not in memory, as fast as the client takes it."""
         for part in parts:
-            while self._writable is not None and not self._is_ended:
-                async with asyncio.timeout(TAKEN_WITHIN_S):
-                    await self._writable
+            await self._drained()
             if self._is_ended:
                 return
             self._transport.write(part)
+
+    async def _drained(self) -> None:
+        """Return when the client has taken most of what was written. TimeoutError if it takes nothing."""
+        while self._writable is not None and not self._is_ended:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                await self._writable
 
     def _head(self, request: _Request, answer: Outgoing) -> bytes:
         lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
@@ -345,6 +358,8 @@ class Http11(asyncio.Protocol):
             if last:
                 self._transport.write(last)
             self._transport.close()
+            if self._transport.get_write_buffer_size():
+                self._loop.call_later(TAKEN_WITHIN_S, self._transport.abort)
 
     def _flow(self) -> None:
         """Read on, or not: neither bodies nor requests pile up faster than they are taken."""
@@ -382,7 +397,11 @@ class Http11(asyncio.Protocol):
         if self._loop.time() < self._due:
             self._arm()
             return
-        is_late = self._serving is None and (self._is_new or self._head_bytes)
+        serving = self._serving
+        if serving is not None and not serving.body.is_forgotten:
+            self._wait(HEAD_WITHIN_S)  # half a head behind a request: the answer to that comes first
+            return
+        is_late = serving is None and (self._is_new or self._head_bytes)
         self._end(TOO_SLOW if is_late else b"")
 
     # ── offers to upgrade ──
