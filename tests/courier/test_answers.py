@@ -115,6 +115,15 @@ async def test_an_answer_in_any_pieces_is_read(raw: list[bytes], body: bytes) ->
     assert peer.connections == 1
 
 
+async def test_what_comes_behind_a_body_is_no_header() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: early\r\n\r\n2\r\nok\r\n0\r\nX: late\r\nY: z\r\n\r\n"
+    peer = Peer(raw, OK)
+    async with open_peer(peer) as courier:
+        reply = await courier.send("GET", peer.url)
+        assert (reply.body, reply.headers["x"], "y" in reply.headers) == (b"ok", "early", False)
+        assert (await courier.send("GET", peer.url)).body == b"ok"
+
+
 async def test_an_answer_may_last_as_long_as_its_connection() -> None:
     peer = Peer([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall", b" of it"], OK, closes=True)
     async with open_peer(peer) as courier:

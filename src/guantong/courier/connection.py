@@ -180,10 +180,12 @@ class Connection(asyncio.Protocol):
         self._status, self._headers, self._head_bytes = 0, {}, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header. What comes behind the body is none."""
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > LARGEST_HEAD:
             raise TooLarge
+        if self._status:
+            return
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
