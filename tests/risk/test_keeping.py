@@ -182,6 +182,7 @@ def test_whoever_may_not_keep_rules_changes_none(desk: Desk) -> None:
         assert client.post(f"{RULES}odd_hours/1/restore", {"reason": "x"}).status_code == 403
         assert client.post(f"{RULES}otherwise/{own.pk}/end", {"reason": "x"}).status_code == 403
         assert client.post(f"{RULES}take-in", {"rules": "[]"}).status_code == 403
+    assert Client().get(f"{RULES}file").status_code == 302, "nor does a stranger see them"
     with pytest.raises(RuleReasonMissing):
         actions.import_rules([rule], reason=" ", by=desk.cast.as_actor(desk.an), at=NOON)
 

@@ -374,6 +374,8 @@ def test_every_address_is_covered_here() -> None:
                  # In tests/risk/test_pages.py.
                  "findings", "finding", "finding-calls", "finding-suspend", "finding-act", "risk-rules", "risk-rule",
                  "risk-exemptions", "risk-exemption-end",
+                # In tests/risk/test_keeping.py.
+                "risk-rules-file", "risk-rules-take-in", "risk-rule-restore", "risk-grant-rule-end",
                  # In tests/catalog/test_interfaces.py and tests/sharing/test_application_pages.py.
                  "interface", "interface-json", "interface-import", "operation", "applications",
                  "application-register", "application", "application-act",
