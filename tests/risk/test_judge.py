@@ -1,7 +1,6 @@
 """Receipts are judged in order of arrival, once each, whatever happens in between; alerts run, and do not multiply."""
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from tests.risk.cast import Desk
 
 from guantong.journal.models import Entry, Receipt
 from guantong.journal.types import SYSTEM
-from guantong.kit import clock
 from guantong.notices.models import Notice
 from guantong.risk import actions, queries
 from guantong.risk.actions import raising
@@ -21,12 +19,6 @@ from guantong.risk.persons import Peaks
 from guantong.risk.watching import Watcher
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with clock.frozen(NOON):
-        yield Desk()
 
 
 def bulk(desk: Desk, count: int = 40, minutes: int = 20, **changes: Any) -> list[Receipt]:

@@ -1,7 +1,6 @@
 """Rules are kept: seen with what came of them, tried before they change, taken back, set for one grant, exchanged as files."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from tests.cast import NOON
-from tests.risk.cast import Desk, month_of_use
+from tests.risk.cast import Desk
 from tests.risk.test_pages import as_, form_of, found
 
 from guantong.journal.models import Entry
@@ -23,16 +22,8 @@ from guantong.risk.errors import RiskNotPermitted, RuleReasonMissing, RulesWrong
 from guantong.risk.models import Finding, GrantRule, RuleVersion
 from guantong.risk.preview import compare
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("month")]
 RULES = "/oversee/risk/rules/"
-
-
-@pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with clock.frozen(NOON):
-        desk = Desk()
-        month_of_use(desk, until=NOON)
-        yield desk
 
 
 def saved(client: Client, page: str, form: dict[str, Any]) -> Any:

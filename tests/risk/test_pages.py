@@ -1,20 +1,18 @@
 """The pages of alerts: who sees which, what they can do, rules with a preview, exceptions."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from tests.cast import EDUCATION, NOON, POLICE
-from tests.risk.cast import Desk, month_of_use
+from tests.risk.cast import Desk
 
 from guantong.identity.actions import register_person
 from guantong.identity.models import Person
 from guantong.journal.models import Entry
 from guantong.journal.types import SYSTEM
-from guantong.kit import clock
 from guantong.notices.models import Notice
 from guantong.risk import queries
 from guantong.risk.declaring import read_rule
@@ -23,16 +21,8 @@ from guantong.risk.models import Exemption, Finding, RuleVersion
 from guantong.sharing.models import Grant, GrantState
 from guantong.site.todos import count_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("month")]
 RULES = "/oversee/risk/rules/"
-
-
-@pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with clock.frozen(NOON):
-        desk = Desk()
-        month_of_use(desk, until=NOON)
-        yield desk
 
 
 def as_(person: Person, language: str = "zh-hans") -> Client:

@@ -1,7 +1,6 @@
 """One person looked up again and again, or from many sides: found in any order of receipts, over restarts, in bounded memory."""
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from tests.risk.traffic import Town, call
 
 from guantong.journal.models import Receipt
 from guantong.journal.types import SYSTEM
-from guantong.kit import clock
 from guantong.notices.models import Notice
 from guantong.risk import persons, queries, reading
 from guantong.risk.defaults import shipped
@@ -23,12 +21,6 @@ from guantong.risk.types import Fact
 from guantong.risk.watching import Watcher
 
 SUBJECT = "f" * 64
-
-
-@pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with clock.frozen(NOON):
-        yield Desk()
 
 
 def followed(desk: Desk, sides: int = 10, **changes: Any) -> list[Receipt]:

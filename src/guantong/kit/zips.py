@@ -10,7 +10,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     lzma.LZMAError,  # the same, packed by LZMA
     OSError,  # the same, packed by bzip2, which has no error of its own
     EOFError,  # a member that ends too soon
-    RuntimeError,  # an encrypted member; NotImplementedError, its kind, is a compression that nobody here knows
+    RuntimeError,  # zipfile's word for a member that is encrypted, or packed in a way that it cannot unpack
     ValueError,  # offsets that lie outside the file
 )
 """Whoever reads an archive from outside catches these around the reading, and nothing else."""
