@@ -15,7 +15,7 @@ from tests.risk.test_pages import as_, form_of, found
 from guantong.journal.models import Entry
 from guantong.journal.types import SYSTEM
 from guantong.kit import clock
-from guantong.risk import actions, queries
+from guantong.risk import actions, declaring, queries
 from guantong.risk.declaring import fault, read_rule, read_rules, written
 from guantong.risk.defaults import shipped
 from guantong.risk.errors import RiskNotPermitted, RuleReasonMissing, RulesWrong, RuleWrong
@@ -209,6 +209,9 @@ def test_what_is_taken_along_is_taken_in_again(desk: Desk) -> None:
     assert Entry.objects.filter(act="risk.rule_changed").count() == 2
     # The worker judges by the new one, and the platform's next shipment leaves it alone.
     assert "of_our_own" in {rule.code for rule in queries.rules().general}
+    large = SimpleUploadedFile("rules.json", b" " * (declaring.LARGEST + 2))
+    refused = client.post(f"{RULES}take-in", {"file": large})
+    assert (refused.status_code, "too large" in refused.content.decode()) == (422, True)
     actions.ship_rules(by=SYSTEM, at=NOON)
     assert RuleVersion.objects.filter(code="bulk_rows_day")[0].terms["floor"] == 5000
 

@@ -15,7 +15,7 @@ from guantong.kit import clock
 from guantong.kit.errors import GuantongError
 from guantong.pages.answers import language
 from guantong.risk import actions, forms, queries
-from guantong.risk.declaring import read_rules, written
+from guantong.risk.declaring import LARGEST, read_rules, written
 from guantong.risk.errors import RulesWrong
 from guantong.risk.keeping import may_keep
 from guantong.risk.preview import Comparison, compare
@@ -57,7 +57,7 @@ def take_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         demand(request.user, "risk:keep")
         file = request.FILES.get("file")
-        raw = file.read() if file else text.encode()
+        raw = file.read(LARGEST + 1) if file else text.encode()
         text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
         try:
             rules = read_rules(raw)
